@@ -1,0 +1,291 @@
+"""Topic `accounts`: what happens with a customer. Key: account id (targets: manager id)."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+from typing_extensions import override
+
+from shared.contracts.event import EventData
+from shared.contracts.topics import Topic
+from shared.contracts.values import Id, Instant, Money, Name, Text
+
+
+class DisputeOpened(EventData):
+    """A customer disputes something."""
+
+    type: ClassVar[str] = "dispute.opened.v1"
+    topic: ClassVar[Topic] = Topic.ACCOUNTS
+    account_id: Id
+    dispute_id: Id
+    opened_at: Instant
+    severity: Literal["low", "normal", "high", "critical"] = "normal"
+    title: Name | None = None
+    notes: Text | None = None
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.dispute_id
+
+
+class DisputeUpdated(EventData):
+    """Something was done about a dispute."""
+
+    type: ClassVar[str] = "dispute.updated.v1"
+    topic: ClassVar[Topic] = Topic.ACCOUNTS
+    account_id: Id
+    dispute_id: Id
+    updated_at: Instant
+    severity: Literal["low", "normal", "high", "critical"] | None = None
+    notes: Text | None = None
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.dispute_id
+
+
+class DisputeResolved(EventData):
+    """A dispute is settled."""
+
+    type: ClassVar[str] = "dispute.resolved.v1"
+    topic: ClassVar[Topic] = Topic.ACCOUNTS
+    account_id: Id
+    dispute_id: Id
+    resolved_at: Instant
+    notes: Text | None = None
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.dispute_id
+
+
+class SatisfactionRecorded(EventData):
+    """How satisfied a customer said to be, 0 to 100."""
+
+    type: ClassVar[str] = "satisfaction.recorded.v1"
+    topic: ClassVar[Topic] = Topic.ACCOUNTS
+    account_id: Id
+    score: Annotated[int, Field(ge=0, le=100)]
+    recorded_at: Instant
+    notes: Text | None = None
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.account_id
+
+
+class OpportunityIdentified(EventData):
+    """More could be sold to a customer."""
+
+    type: ClassVar[str] = "opportunity.identified.v1"
+    topic: ClassVar[Topic] = Topic.ACCOUNTS
+    account_id: Id
+    opportunity_id: Id
+    identified_at: Instant
+    kind: Literal["upsell", "cross_sell", "new"] = "new"
+    product: Name | None = None
+    amount: Money | None = None
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.opportunity_id
+
+
+class OpportunityWon(EventData):
+    """An opportunity became a sale."""
+
+    type: ClassVar[str] = "opportunity.won.v1"
+    topic: ClassVar[Topic] = Topic.ACCOUNTS
+    account_id: Id
+    opportunity_id: Id
+    won_at: Instant
+    amount: Money | None = None
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.opportunity_id
+
+
+class OpportunityLost(EventData):
+    """An opportunity came to nothing."""
+
+    type: ClassVar[str] = "opportunity.lost.v1"
+    topic: ClassVar[Topic] = Topic.ACCOUNTS
+    account_id: Id
+    opportunity_id: Id
+    lost_at: Instant
+    reason: Text | None = None
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.opportunity_id
+
+
+class BudgetSet(EventData):
+    """What the company may spend on a customer in a period."""
+
+    type: ClassVar[str] = "budget.set.v1"
+    topic: ClassVar[Topic] = Topic.ACCOUNTS
+    account_id: Id
+    period: Name
+    amount: Money
+    set_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.account_id
+
+
+class BudgetSpent(EventData):
+    """Something was spent on a customer."""
+
+    type: ClassVar[str] = "budget.spent.v1"
+    topic: ClassVar[Topic] = Topic.ACCOUNTS
+    account_id: Id
+    spending_id: Id
+    amount: Money
+    spent_at: Instant
+    purpose: Text | None = None
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.spending_id
+
+
+class TransactionRecorded(EventData):
+    """Money moved between a customer and the company."""
+
+    type: ClassVar[str] = "transaction.recorded.v1"
+    topic: ClassVar[Topic] = Topic.ACCOUNTS
+    account_id: Id
+    transaction_id: Id
+    kind: Literal["invoice", "payment", "refund", "credit"]
+    amount: Money
+    recorded_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.transaction_id
+
+
+class ContactMade(EventData):
+    """Somebody spoke with the customer."""
+
+    type: ClassVar[str] = "contact.made.v1"
+    topic: ClassVar[Topic] = Topic.ACCOUNTS
+    account_id: Id
+    made_at: Instant
+    by: Id
+    channel: Name | None = None
+    notes: Text | None = None
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.account_id
+
+
+class ProductIntroduced(EventData):
+    """A product was shown to a customer."""
+
+    type: ClassVar[str] = "product.introduced.v1"
+    topic: ClassVar[Topic] = Topic.ACCOUNTS
+    account_id: Id
+    product: Name
+    introduced_at: Instant
+    by: Id | None = None
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.account_id
+
+
+class TargetSet(EventData):
+    """What a manager is to sell in a period."""
+
+    type: ClassVar[str] = "target.set.v1"
+    topic: ClassVar[Topic] = Topic.ACCOUNTS
+    manager_id: Id
+    period: Name
+    amount: Money
+    set_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.manager_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.manager_id

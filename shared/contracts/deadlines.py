@@ -1,0 +1,146 @@
+"""Topic `deadlines`: what must be done by when. Key: account id, else the subject's id."""
+
+from typing import ClassVar
+
+from typing_extensions import override
+
+from shared.contracts.event import EventData
+from shared.contracts.topics import Topic
+from shared.contracts.values import Id, Instant, Name, Text
+
+
+class DeadlineSet(EventData):
+    """Somebody must have done something by a time."""
+
+    type: ClassVar[str] = "deadline.set.v1"
+    topic: ClassVar[Topic] = Topic.DEADLINES
+    deadline_id: Id
+    subject_id: Id
+    account_id: Id | None = None
+    account_name: Name | None = None
+    title: Name
+    owner_id: Id
+    due_at: Instant
+    step: Id | None = None
+    set_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id or self.subject_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.deadline_id
+
+
+class DeadlineMoved(EventData):
+    """A deadline is due at another time, or somebody else's."""
+
+    type: ClassVar[str] = "deadline.moved.v1"
+    topic: ClassVar[Topic] = Topic.DEADLINES
+    deadline_id: Id
+    subject_id: Id
+    account_id: Id | None = None
+    due_at: Instant
+    owner_id: Id | None = None
+    reason: Text | None = None
+    moved_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id or self.subject_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.deadline_id
+
+
+class DeadlinePaused(EventData):
+    """The clock of a deadline stands still."""
+
+    type: ClassVar[str] = "deadline.paused.v1"
+    topic: ClassVar[Topic] = Topic.DEADLINES
+    deadline_id: Id
+    subject_id: Id
+    account_id: Id | None = None
+    reason: Text | None = None
+    paused_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id or self.subject_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.deadline_id
+
+
+class DeadlineResumed(EventData):
+    """The clock of a deadline runs again."""
+
+    type: ClassVar[str] = "deadline.resumed.v1"
+    topic: ClassVar[Topic] = Topic.DEADLINES
+    deadline_id: Id
+    subject_id: Id
+    account_id: Id | None = None
+    resumed_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id or self.subject_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.deadline_id
+
+
+class DeadlineMet(EventData):
+    """What was to be done is done."""
+
+    type: ClassVar[str] = "deadline.met.v1"
+    topic: ClassVar[Topic] = Topic.DEADLINES
+    deadline_id: Id
+    subject_id: Id
+    account_id: Id | None = None
+    met_at: Instant
+    by: Id | None = None
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id or self.subject_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.deadline_id
+
+
+class DeadlineCancelled(EventData):
+    """It need not be done any more."""
+
+    type: ClassVar[str] = "deadline.cancelled.v1"
+    topic: ClassVar[Topic] = Topic.DEADLINES
+    deadline_id: Id
+    subject_id: Id
+    account_id: Id | None = None
+    reason: Text | None = None
+    cancelled_at: Instant | None = None
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id or self.subject_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.deadline_id

@@ -1,0 +1,105 @@
+"""Topic `directory`: the people. Compacted: Kafka keeps the last record of every key."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal, TypeAlias
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+from typing_extensions import override
+
+from shared.contracts.event import EventData
+from shared.contracts.topics import Topic
+from shared.contracts.values import Email, Id, Instant, Name, Value
+
+
+class Role(StrEnum):
+    """What a person does."""
+
+    ACCOUNT_MANAGER = "account_manager"
+    SALESPERSON = "salesperson"
+    HEAD = "head"
+    COMPANY_MANAGER = "company_manager"
+
+
+class Absence(Value):
+    """From one moment to another; no end: until further notice."""
+
+    since: Instant
+    until: Instant | None = None
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise PydanticCustomError("value", 'must be an IANA time zone such as "Asia/Tehran"')
+    return name
+
+
+TimeZone: TypeAlias = Annotated[str, AfterValidator(_time_zone)]
+
+
+class PersonUpserted(EventData):
+    """A person, whole: what an earlier event said of it holds no more."""
+
+    type: ClassVar[str] = "person.upserted.v1"
+    topic: ClassVar[Topic] = Topic.DIRECTORY
+    person_id: Id
+    name: Name
+    email: Email | None = None
+    roles: tuple[Role, ...] = ()
+    regions: tuple[Name, ...] = ()
+    reports_to: Id | None = None
+    language: Literal["fa", "en"] = "en"
+    time_zone: TimeZone = "UTC"
+    capacity: Annotated[int, Field(ge=0)] | None = None
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.person_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.person_id
+
+
+class PersonRemoved(EventData):
+    """A person has left."""
+
+    type: ClassVar[str] = "person.removed.v1"
+    topic: ClassVar[Topic] = Topic.DIRECTORY
+    person_id: Id
+    removed_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.person_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.person_id
+
+
+class AbsenceSet(EventData):
+    """When a person is away, whole: an earlier list holds no more.
+
+    Its key is not the person's: compaction would let it take the place of `person.upserted`.
+    """
+
+    type: ClassVar[str] = "absence.set.v1"
+    topic: ClassVar[Topic] = Topic.DIRECTORY
+    person_id: Id
+    absences: tuple[Absence, ...] = ()
+
+    @property
+    @override
+    def key(self) -> str:
+        return f"{self.person_id}#absence"
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.person_id

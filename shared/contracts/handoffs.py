@@ -1,0 +1,254 @@
+"""Topic `handoffs`: how a customer goes from the salesperson to the account manager. Key: account id."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+from typing_extensions import override
+
+from shared.contracts.event import EventData
+from shared.contracts.topics import Topic
+from shared.contracts.values import Id, Instant, Money, Name, Text
+
+
+class HandoffCreated(EventData):
+    """A won deal is to be handed over."""
+
+    type: ClassVar[str] = "handoff.created.v1"
+    topic: ClassVar[Topic] = Topic.HANDOFFS
+    handoff_id: Id
+    account_id: Id
+    account_name: Name
+    deal_id: Id
+    kind: Literal["new", "expansion"]
+    salesperson_id: Id
+    region: Name | None = None
+    amount: Money | None = None
+    closed_at: Instant
+    completeness: Annotated[int, Field(ge=0, le=100)]
+    missing: tuple[Name, ...] = ()
+    created_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.handoff_id
+
+
+class HandoffAssigned(EventData):
+    """A handoff was given to an account manager, and why to that one."""
+
+    type: ClassVar[str] = "handoff.assigned.v1"
+    topic: ClassVar[Topic] = Topic.HANDOFFS
+    handoff_id: Id
+    account_id: Id
+    manager_id: Id
+    reason: Text
+    assigned_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.handoff_id
+
+
+class HandoffUnassigned(EventData):
+    """Nobody can take a handoff just now."""
+
+    type: ClassVar[str] = "handoff.unassigned.v1"
+    topic: ClassVar[Topic] = Topic.HANDOFFS
+    handoff_id: Id
+    account_id: Id
+    reason: Text
+    at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.handoff_id
+
+
+class HandoffInfoRequested(EventData):
+    """The account manager asks the salesperson for more."""
+
+    type: ClassVar[str] = "handoff.info_requested.v1"
+    topic: ClassVar[Topic] = Topic.HANDOFFS
+    handoff_id: Id
+    account_id: Id
+    questions: tuple[Text, ...]
+    requested_at: Instant
+    by: Id
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.handoff_id
+
+
+class HandoffAccepted(EventData):
+    """The account manager took the customer over."""
+
+    type: ClassVar[str] = "handoff.accepted.v1"
+    topic: ClassVar[Topic] = Topic.HANDOFFS
+    handoff_id: Id
+    account_id: Id
+    accepted_at: Instant
+    by: Id
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.handoff_id
+
+
+class HandoffReturned(EventData):
+    """The account manager gave the handoff back, and why."""
+
+    type: ClassVar[str] = "handoff.returned.v1"
+    topic: ClassVar[Topic] = Topic.HANDOFFS
+    handoff_id: Id
+    account_id: Id
+    reasons: tuple[Text, ...]
+    returned_at: Instant
+    by: Id
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.handoff_id
+
+
+class HandoffStepDone(EventData):
+    """A step of the checklist is done."""
+
+    type: ClassVar[str] = "handoff.step_done.v1"
+    topic: ClassVar[Topic] = Topic.HANDOFFS
+    handoff_id: Id
+    account_id: Id
+    step: Id
+    done_at: Instant
+    by: Id
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.handoff_id
+
+
+class HandoffCompleted(EventData):
+    """All steps are done."""
+
+    type: ClassVar[str] = "handoff.completed.v1"
+    topic: ClassVar[Topic] = Topic.HANDOFFS
+    handoff_id: Id
+    account_id: Id
+    completed_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.handoff_id
+
+
+class HandoffCancelled(EventData):
+    """A handoff ended before it was completed."""
+
+    type: ClassVar[str] = "handoff.cancelled.v1"
+    topic: ClassVar[Topic] = Topic.HANDOFFS
+    handoff_id: Id
+    account_id: Id
+    reason: Text
+    at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.handoff_id
+
+
+class AccountTransferred(EventData):
+    """An account went from one manager to another."""
+
+    type: ClassVar[str] = "account.transferred.v1"
+    topic: ClassVar[Topic] = Topic.HANDOFFS
+    account_id: Id
+    from_manager_id: Id | None = None
+    to_manager_id: Id
+    reason: Text
+    at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.account_id
+
+
+class AccountTierChanged(EventData):
+    """An account moved between the regional, national and global level."""
+
+    type: ClassVar[str] = "account.tier_changed.v1"
+    topic: ClassVar[Topic] = Topic.HANDOFFS
+    account_id: Id
+    from_tier: Literal["regional", "national", "global"] | None = None
+    to_tier: Literal["regional", "national", "global"]
+    reason: Text
+    at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.account_id

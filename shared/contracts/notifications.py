@@ -1,0 +1,32 @@
+"""Topic `notifications`: somebody is to be told something. Key: recipient."""
+
+from typing import ClassVar
+
+from typing_extensions import override
+
+from shared.contracts.event import EventData
+from shared.contracts.topics import Topic
+from shared.contracts.values import Id, Name, Text
+
+
+class NotificationRequested(EventData):
+    """A person is to be told something."""
+
+    type: ClassVar[str] = "notification.requested.v1"
+    topic: ClassVar[Topic] = Topic.NOTIFICATIONS
+    notification_id: Id
+    recipient_id: Id
+    kind: Id
+    title: Name
+    body: Text
+    urgent: bool = False
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.recipient_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.notification_id

@@ -1,0 +1,130 @@
+"""Topic `reminders`: what became of deadlines and messages. Key: account id, else the person's id."""
+
+from typing import ClassVar
+
+from typing_extensions import override
+
+from shared.contracts.event import EventData
+from shared.contracts.topics import Topic
+from shared.contracts.values import Id, Instant, Text
+
+
+class ReminderSent(EventData):
+    """A message was handed to its channel."""
+
+    type: ClassVar[str] = "reminder.sent.v1"
+    topic: ClassVar[Topic] = Topic.REMINDERS
+    reminder_id: Id
+    recipient_id: Id
+    channel: Id
+    kind: Id
+    deadline_id: Id | None = None
+    account_id: Id | None = None
+    sent_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id or self.recipient_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.reminder_id
+
+
+class ReminderFailed(EventData):
+    """A message could not be delivered at last, and why."""
+
+    type: ClassVar[str] = "reminder.failed.v1"
+    topic: ClassVar[Topic] = Topic.REMINDERS
+    reminder_id: Id
+    recipient_id: Id
+    channel: Id
+    kind: Id
+    deadline_id: Id | None = None
+    account_id: Id | None = None
+    reason: Text
+    failed_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id or self.recipient_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.reminder_id
+
+
+class ReminderAcknowledged(EventData):
+    """The recipient has seen to it that it was read."""
+
+    type: ClassVar[str] = "reminder.acknowledged.v1"
+    topic: ClassVar[Topic] = Topic.REMINDERS
+    reminder_id: Id
+    recipient_id: Id
+    channel: Id
+    kind: Id
+    deadline_id: Id | None = None
+    account_id: Id | None = None
+    acknowledged_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id or self.recipient_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.reminder_id
+
+
+class DeadlineMissed(EventData):
+    """The time came and it was not done."""
+
+    type: ClassVar[str] = "deadline.missed.v1"
+    topic: ClassVar[Topic] = Topic.REMINDERS
+    deadline_id: Id
+    subject_id: Id
+    account_id: Id | None = None
+    owner_id: Id
+    due_at: Instant
+    missed_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id or self.subject_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.deadline_id
+
+
+class DeadlineEscalated(EventData):
+    """Somebody further up was told of a deadline."""
+
+    type: ClassVar[str] = "deadline.escalated.v1"
+    topic: ClassVar[Topic] = Topic.REMINDERS
+    deadline_id: Id
+    subject_id: Id
+    account_id: Id | None = None
+    owner_id: Id
+    due_at: Instant
+    to_id: Id
+    step: int
+    escalated_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.account_id or self.subject_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.deadline_id

@@ -1,0 +1,90 @@
+"""What a record that was set aside looks like: in MongoDB, and on the dead-letter topic."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from aiokafka import ConsumerRecord
+
+from shared.contracts.topics import dead_letters
+from shared.mongo import Document
+from shared.outbox import Message
+
+PREFIX = "tahvil-dead-letter-"
+"""Headers that a dead letter has besides the record's own."""
+
+REPLAY_FOR = "tahvil-replay-for"
+"""Header of a replayed record: the only service that is to read it."""
+
+
+class Cause(StrEnum):
+    """Why a record was set aside."""
+
+    UNREADABLE = "unreadable"
+    CONFLICTING_ID = "conflicting-id"
+    """Its source and id were seen before, on another content: the first one stands."""
+    BUG = "bug"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record as it was, and why it was not applied."""
+
+    record: "ConsumerRecord[bytes | None, bytes | None]"
+    cause: Cause
+    reason: str
+
+    @property
+    def id(self) -> str:
+        """Where the record stands: one dead letter for one record, however often it is read."""
+        return f"{self.record.topic}/{self.record.partition}/{self.record.offset}"
+
+    def to_document(self, at: datetime) -> Document:
+        """For the collection `dead_letters`."""
+        record = self.record
+        return {
+            "_id": self.id,
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "cause": self.cause.value,
+            "reason": self.reason,
+            "at": at,
+            "key": record.key,
+            "value": record.value,
+            "headers": [[name, value] for name, value in record.headers],
+        }
+
+    def to_message(self, service: str, at: datetime) -> Message:
+        """For the topic `<service>.dead-letters`: the original bytes, key and headers, and why."""
+        record = self.record
+        about = {
+            "service": service,
+            "topic": record.topic,
+            "partition": str(record.partition),
+            "offset": str(record.offset),
+            "cause": self.cause.value,
+            "reason": self.reason,
+            "at": at.isoformat(),
+        }
+        return Message(
+            topic=dead_letters(service),
+            key=record.key or b"",
+            value=record.value,
+            headers=[
+                *((name, value or b"") for name, value in without_marks(record.headers)),
+                *((PREFIX + name, value.encode()) for name, value in about.items()),
+            ],
+        )
+
+
+def without_marks(
+    headers: Iterable[tuple[str, bytes | None]],
+) -> list[tuple[str, bytes | None]]:
+    """A record's own headers, without those of an earlier dead letter or replay."""
+    return [
+        (name, value)
+        for name, value in headers
+        if not name.startswith(PREFIX) and name != REPLAY_FOR
+    ]

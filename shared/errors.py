@@ -1,0 +1,24 @@
+"""Errors by what to do about them.
+
+| error | what to do |
+|---|---|
+| `Misconfigured` | say its one line to the operator and exit |
+| `Transient` | wait, with growing delay, and do the same again; never a dead letter |
+| `Fenced` | another process owns the partition now: read the stored offset and follow it |
+| anything else | a bug: set the record aside that causes it, and go on |
+
+What cannot be read is `shared.contracts.cloudevents.Unreadable`; what the rules refuse is no
+error but an answer, and is published.
+"""
+
+
+class Misconfigured(Exception):  # noqa: N818 - read as a statement, not as a noun
+    """The system cannot start as it is set up. The message is one line that says what to do."""
+
+
+class Transient(Exception):  # noqa: N818
+    """MongoDB, Kafka or another server is away or busy. The same work can be done again later."""
+
+
+class Fenced(Exception):  # noqa: N818
+    """The stored offsets are not where this process left them: somebody else moved them."""

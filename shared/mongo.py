@@ -1,0 +1,245 @@
+"""MongoDB behind one seam: the only module that knows Motor.
+
+Motor's support has ended; PyMongo's own async client takes its place by changing this file only
+(docs/decisions/0002-motor-behind-one-seam.md). So nothing else imports motor or pymongo, and
+what the two drivers spell differently (sessions, cursors, closing) is spelled here once.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias, TypeVar
+
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorClientSession,
+    AsyncIOMotorCollection,
+    AsyncIOMotorDatabase,
+)
+from pymongo import ASCENDING, DESCENDING, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateOne
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    CollectionInvalid,
+    ConfigurationError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from shared.config import ServiceSettings
+from shared.errors import Misconfigured, Transient
+
+__all__ = [
+    "ASCENDING",
+    "DESCENDING",
+    "Collection",
+    "Database",
+    "DeleteOne",
+    "Document",
+    "IndexModel",
+    "InsertOne",
+    "ReplaceOne",
+    "Session",
+    "UpdateOne",
+]
+
+Document: TypeAlias = dict[str, Any]
+Database: TypeAlias = AsyncIOMotorDatabase[Document]
+Collection: TypeAlias = AsyncIOMotorCollection[Document]
+Session: TypeAlias = AsyncIOMotorClientSession
+T = TypeVar("T")
+
+CONFLICT_TRIES = 40
+"""Tries of a transaction that collides with others. With full jitter up to 0.25 s they last
+longer than the 5 s after which the server ends the transaction of a killed client."""
+
+_AUTHENTICATION_FAILED = 18
+_UNAUTHORIZED = 13
+_DUPLICATE_KEY = 11000
+_TRANSIENT_CODES = frozenset({6, 7, 50, 89, 91, 112, 189, 202, 251, 262, 9001, 10107, 11600,
+                              11602, 13435, 13436})  # fmt: skip
+"""Server errors that pass by themselves: unreachable, timeouts, stepdown, shutdown, conflicts."""
+
+
+def connect(settings: ServiceSettings, service: str) -> Database:
+    """The service's database. Connects lazily: `ping` says whether it can be reached."""
+    password = settings.mongo_password
+    try:
+        client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+            settings.mongo_uri.get_secret_value(),
+            appname=f"tahvil-{service}",
+            username=settings.mongo_username,
+            password=password.get_secret_value() if password else None,
+            tz_aware=True,
+            uuidRepresentation="standard",
+            w="majority",
+            readConcernLevel="majority",
+            serverSelectionTimeoutMS=3000,
+            socketTimeoutMS=20_000,  # a blackholed server must not hold a batch for minutes
+        )
+    except (ConfigurationError, ValueError) as error:
+        raise Misconfigured(f"TAHVIL_MONGO_URI is not a MongoDB address: {error}") from None
+    return client.get_database(
+        settings.mongo_database or service, codec_options=CodecOptions(tz_aware=True)
+    )
+
+
+async def close(database: Database) -> None:
+    """Close the client behind the database."""
+    database.client.close()
+    await asyncio.sleep(0)
+
+
+async def ping(database: Database) -> None:
+    """Ask the server once; `Transient` when away, `Misconfigured` when it will never work."""
+    with translated():
+        hello = await database.command("hello")
+        if "setName" not in hello:
+            raise Misconfigured(
+                "MongoDB runs without a replica set, so it has no transactions: "
+                "start mongod with --replSet and run rs.initiate()"
+            )
+        await database.list_collection_names()
+
+
+async def server_time(database: Database) -> Any:
+    """The server's clock, an aware datetime: timers trust no other."""
+    with translated():
+        return (await database.command("hello"))["localTime"]
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Turn the driver's errors into ours, at the edge; what is left is a bug."""
+    try:
+        yield
+    except (ConnectionFailure, AutoReconnect, ExecutionTimeout) as error:
+        raise Transient(f"MongoDB: {_first_line(error)}") from error
+    except OperationFailure as error:
+        if error.code in (_AUTHENTICATION_FAILED, _UNAUTHORIZED):
+            raise Misconfigured(
+                f"MongoDB refuses this user ({_first_line(error)}): "
+                "check TAHVIL_MONGO_USERNAME and TAHVIL_MONGO_PASSWORD"
+            ) from None
+        if error.code in _TRANSIENT_CODES or _labelled(error):
+            raise Transient(f"MongoDB: {_first_line(error)}") from error
+        raise
+    except PyMongoError as error:
+        if _labelled(error):
+            raise Transient(f"MongoDB: {_first_line(error)}") from error
+        raise
+
+
+async def transaction(database: Database, body: Callable[[Session], Awaitable[T]]) -> T:
+    """Run `body` in one transaction and commit it, majority written.
+
+    `body` runs again from its beginning when the transaction collides with another, so it must
+    keep nothing from a run before. `Transient` after too many collisions or when the outcome of
+    the commit is unknown: then what is stored decides, not what this process believes.
+    """
+    for attempt in range(CONFLICT_TRIES):
+        try:
+            with translated():
+                async with (
+                    await database.client.start_session() as session,
+                    session.start_transaction(
+                        read_concern=ReadConcern("snapshot"),
+                        write_concern=WriteConcern("majority"),
+                        max_commit_time_ms=10_000,
+                    ),
+                ):
+                    return await body(session)
+        except Transient as error:
+            if not _collided(error.__cause__) or attempt == CONFLICT_TRIES - 1:
+                raise
+            await asyncio.sleep(random.uniform(0, min(0.25, 0.002 * 2**attempt)))  # noqa: S311
+    raise AssertionError  # pragma: no cover - the loop returns or raises
+
+
+async def find(
+    collection: Collection,
+    query: Mapping[str, Any],
+    *,
+    session: Session | None = None,
+    projection: Mapping[str, Any] | None = None,
+    sort: Sequence[tuple[str, int]] | None = None,
+    limit: int = 0,
+) -> list[Document]:
+    """All documents that match, in one list."""
+    with translated():
+        cursor = collection.find(query, projection, session=session, limit=limit)
+        if sort:
+            cursor = cursor.sort(list(sort))
+        return await cursor.to_list(None)
+
+
+async def aggregate(
+    collection: Collection, pipeline: Sequence[Mapping[str, Any]]
+) -> list[Document]:
+    """All results of a pipeline, in one list."""
+    with translated():
+        return await collection.aggregate(pipeline).to_list(None)
+
+
+async def write(
+    collection: Collection,
+    operations: Sequence[InsertOne[Document] | UpdateOne | ReplaceOne[Document] | DeleteOne],
+    *,
+    session: Session | None = None,
+) -> int:
+    """One unordered bulk write; how many documents it matched, inserted or upserted."""
+    if not operations:
+        return 0
+    with translated():
+        result = await collection.bulk_write(operations, ordered=False, session=session)
+    return result.matched_count + result.upserted_count + result.inserted_count
+
+
+async def delete(
+    collection: Collection, query: Mapping[str, Any], *, session: Session | None = None
+) -> int:
+    """Delete what matches; how many there were."""
+    with translated():
+        return (await collection.delete_many(query, session=session)).deleted_count
+
+
+async def create_collection(database: Database, name: str) -> None:
+    """Make a collection unless another process makes it at the same time."""
+    try:
+        await database.create_collection(name)
+    except CollectionInvalid:
+        return
+
+
+def is_duplicate_key(error: Exception) -> bool:
+    """Whether a write failed because the id, or a unique field, is taken."""
+    if isinstance(error, BulkWriteError):
+        faults = (error.details or {}).get("writeErrors", [])
+        return bool(faults) and all(fault.get("code") == _DUPLICATE_KEY for fault in faults)
+    return isinstance(error, DuplicateKeyError)
+
+
+def _labelled(error: PyMongoError) -> bool:
+    return error.has_error_label("TransientTransactionError") or error.has_error_label(
+        "UnknownTransactionCommitResult"
+    )
+
+
+def _collided(error: BaseException | None) -> bool:
+    """Whether trying again at once can help: a conflict, not a server that is away."""
+    return (
+        isinstance(error, OperationFailure)
+        and error.has_error_label("TransientTransactionError")
+        and not isinstance(error, ConnectionFailure)
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0].split(", full error", 1)[0][:200]

@@ -1,0 +1,351 @@
+"""The loop every service stands on: one polled batch is one MongoDB transaction.
+
+The transaction holds the compare-and-swap of the stored offsets, the ids of the events, the new
+states, the outbox rows and the dead letters. So a batch is applied whole and once, whatever
+dies and whenever; the offsets in MongoDB decide where to go on, those in Kafka only show lag.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared.contracts.cloudevents import encode
+from shared.contracts.event import Event
+from shared.dead_letters import Cause, DeadLetter
+from shared.errors import Fenced, Transient
+from shared.metrics import Metrics
+from shared.mongo import (
+    Database,
+    InsertOne,
+    ReplaceOne,
+    Session,
+    UpdateOne,
+    find,
+    is_duplicate_key,
+    transaction,
+    write,
+)
+from shared.outbox import Message, Outbox, Row
+from shared.records import Outcome, Partition, Received, Record, Work, receive
+from shared.relay import Relay
+
+log = structlog.get_logger(__name__)
+
+FIRST_DELAY, LAST_DELAY = 0.1, 5.0  # seconds between tries while a server is away
+
+
+class Consumer(Protocol):
+    """What is needed of aiokafka's consumer."""
+
+    def seek(self, partition: TopicPartition, offset: int) -> None: ...  # noqa: D102
+    def pause(self, *partitions: TopicPartition) -> None: ...  # noqa: D102
+    def highwater(self, partition: TopicPartition) -> int | None: ...  # noqa: D102
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one transaction did, kept only once it is committed."""
+
+    outcomes: Counter[tuple[Partition, Outcome]] = field(default_factory=Counter)
+    dead: list[DeadLetter] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+
+class Processor:
+    """Applies batches of records to a service's state."""
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        database: Database,
+        work: Callable[[], Work],
+        outbox: Outbox,
+        relay: Relay,
+        metrics: Metrics,
+        now: Callable[[], datetime],
+        dead_letters_in_a_row: int,
+    ) -> None:
+        self._service = service
+        self._database = database
+        self._work = work
+        self._outbox = outbox
+        self._relay = relay
+        self._metrics = metrics
+        self._now = now
+        self._limit = dead_letters_in_a_row
+        self._positions: dict[Partition, int] = {}
+        """Next offset of each partition, as this process left it in MongoDB."""
+        self._in_a_row: Counter[Partition] = Counter()
+        self._stopping = asyncio.Event()
+        self.waiting_for: str | None = None
+        """Why no batch can be applied just now; None when all is well."""
+        self.stopped: dict[Partition, str] = {}
+        """Partitions that were stopped after too many dead letters in a row."""
+
+    def stop(self) -> None:
+        """Finish the transaction in hand and begin no other."""
+        self._stopping.set()
+
+    async def on_batch(self, records: Sequence[Record[Any, Any]], consumer: Consumer) -> None:
+        """Apply a polled batch, however long it takes; returns early only when stopping."""
+        received = [receive(record, self._service) for record in records]
+        delay = FIRST_DELAY
+        while not self._stopping.is_set():
+            try:
+                received = await self._in_step(received, consumer)
+                received = self._before_limit(received, consumer)
+                await self._apply(received, consumer)
+                self.waiting_for = None
+                return await self._show_progress(received, consumer)
+            except Fenced:
+                log.info("batch.fenced")
+                self._forget(received)
+            except Transient as error:
+                self.waiting_for = str(error)
+                log.warning("batch.waiting", reason=str(error), seconds=delay)
+                self._forget(received)
+                await self._pause_for(delay)
+                delay = min(delay * 2, LAST_DELAY)
+            except Exception:
+                # A bug outside the service's rules. Nothing is skipped for it: wait, say so, retry.
+                self.waiting_for = "an error of the runtime itself; see the log"
+                log.exception("batch.failed")
+                self._forget(received)
+                await self._pause_for(LAST_DELAY)
+
+    async def _in_step(self, received: list[Received], consumer: Consumer) -> list[Received]:
+        """Drop what MongoDB says is applied; go back where records before these are missing."""
+        partitions = {r.partition for r in received}
+        unknown = [p for p in partitions if p not in self._positions]
+        if unknown:
+            stored = {
+                document["_id"]: document["next"]
+                for document in await find(
+                    self._database["offsets"], {"_id": {"$in": [_offset_id(p) for p in unknown]}}
+                )
+            }
+            first: dict[Partition, int] = {}
+            for r in received:
+                first.setdefault(r.partition, r.record.offset)
+            for partition in unknown:
+                position = stored.get(_offset_id(partition), 0)
+                self._positions[partition] = position
+                if first[partition] > position:
+                    consumer.seek(TopicPartition(*partition), position)
+                    received = [r for r in received if r.partition != partition]
+        return [r for r in received if r.record.offset >= self._positions[r.partition]]
+
+    def _before_limit(self, received: list[Received], consumer: Consumer) -> list[Received]:
+        """Cut a partition off before its dead letters in a row pass the limit, and stop it.
+
+        A bad deploy, here or at a producer, must not empty a topic into the dead letters.
+        """
+        in_a_row = self._in_a_row.copy()
+        kept: list[Received] = []
+        for r in received:
+            partition = r.partition
+            if partition in self.stopped:
+                continue
+            in_a_row[partition] = in_a_row[partition] + 1 if r.dead else 0
+            if in_a_row[partition] > self._limit:
+                self.stopped[partition] = r.dead.reason if r.dead else ""
+                topic_partition = TopicPartition(*partition)
+                consumer.pause(topic_partition)
+                consumer.seek(topic_partition, r.record.offset)
+                log.error(
+                    "partition.stopped",
+                    topic=partition[0],
+                    partition=partition[1],
+                    offset=r.record.offset,
+                    dead_letters_in_a_row=self._limit,
+                    reason=r.dead.reason if r.dead else "",
+                )
+            else:
+                kept.append(r)
+        return kept
+
+    async def _apply(self, received: list[Received], consumer: Consumer) -> None:
+        """One transaction; on a bug, halve the batch down to the record that shows it."""
+        received = [r for r in received if r.partition not in self.stopped]
+        if not received:
+            return
+        try:
+            with self._metrics.commit_seconds.time():
+                tally = await transaction(
+                    self._database, lambda session: self._in_transaction(received, session)
+                )
+        except (Transient, Fenced):
+            raise
+        except Exception as error:
+            if len(received) > 1:
+                middle = len(received) // 2
+                await self._apply(received[:middle], consumer)
+                return await self._apply(received[middle:], consumer)
+            if received[0].dead:
+                raise  # the dead letter itself cannot be written: the runtime's own bug
+            log.exception("record.failed", **_place(received[0]))
+            dead = DeadLetter(
+                received[0].record, Cause.BUG, f"{type(error).__name__}: {error}"[:500]
+            )
+            culprit = replace(received[0], event=None, dead=dead)
+            return await self._apply(self._before_limit([culprit], consumer), consumer)
+        await self._committed(received, tally)
+
+    async def _in_transaction(self, received: list[Received], session: Session) -> _Tally:
+        at = self._now()
+        tally = _Tally()
+        events = await self._fresh(received, tally, session)
+        messages = await self._decide(events, session)
+        messages += [dead.to_message(self._service, at) for dead in tally.dead]
+        await write(
+            self._database["inbox"],
+            [InsertOne({"_id": r.inbox_id, "digest": r.digest, "at": at}) for r in events],
+            session=session,
+        )
+        await write(
+            self._database["dead_letters"],
+            [
+                ReplaceOne({"_id": dead.id}, dead.to_document(at), upsert=True)
+                for dead in tally.dead
+            ],
+            session=session,
+        )
+        tally.rows = await self._outbox.add(messages, at, session=session)
+        await self._swap_offsets(received, tally, session)
+        return tally
+
+    async def _fresh(
+        self, received: Sequence[Received], tally: _Tally, session: Session
+    ) -> list[Received]:
+        """What has an event that was never seen; the rest is counted."""
+        seen = {
+            document["_id"]: document["digest"]
+            for document in await find(
+                self._database["inbox"],
+                {"_id": {"$in": [r.inbox_id for r in received if r.event]}},
+                projection={"digest": 1},
+                session=session,
+            )
+        }
+        fresh: list[Received] = []
+        for r in received:
+            dead = r.dead
+            if r.event and (digest := seen.get(r.inbox_id)) is not None:
+                outcome = Outcome.DUPLICATE
+                if digest != r.digest:
+                    dead = DeadLetter(
+                        r.record,
+                        Cause.CONFLICTING_ID,
+                        f"id {r.event.id!r} of source {r.event.source!r} was used before for "
+                        "another content; the first one stands",
+                    )
+            elif r.event:
+                outcome = Outcome.APPLIED
+                seen[r.inbox_id] = r.digest
+                fresh.append(r)
+            else:
+                outcome = Outcome.SKIPPED
+            if dead:
+                outcome = Outcome.DEAD_LETTERED
+                tally.dead.append(dead)
+            tally.outcomes[r.partition, outcome] += 1
+        return fresh
+
+    async def _decide(self, fresh: Sequence[Received], session: Session) -> list[Message]:
+        events = [r.event for r in fresh if r.event]
+        if not events:
+            return []
+        work = self._work()
+        await work.load(events, session)
+        messages = [to_message(published) for event in events for published in work.apply(event)]
+        await work.save(session)
+        return messages
+
+    async def _swap_offsets(
+        self, received: Sequence[Received], tally: _Tally, session: Session
+    ) -> None:
+        reached = {r.partition: r.record.offset + 1 for r in received}
+        counts: dict[Partition, dict[str, int]] = {p: {} for p in reached}
+        for (partition, outcome), count in tally.outcomes.items():
+            counts[partition][outcome.value] = count
+        swaps = [
+            UpdateOne(
+                {"_id": _offset_id(partition), "next": self._positions[partition]},
+                {
+                    "$set": {"next": offset},
+                    "$inc": {"received": sum(counts[partition].values()), **counts[partition]},
+                },
+                upsert=self._positions[partition] == 0,
+            )
+            for partition, offset in reached.items()
+        ]
+        try:
+            swapped = await write(self._database["offsets"], swaps, session=session)
+        except Exception as error:
+            if is_duplicate_key(error):  # another process has begun this partition
+                raise Fenced from error
+            raise
+        if swapped != len(reached):
+            raise Fenced
+
+    async def _committed(self, received: Sequence[Received], tally: _Tally) -> None:
+        for r in received:
+            self._positions[r.partition] = r.record.offset + 1
+            self._in_a_row[r.partition] = self._in_a_row[r.partition] + 1 if r.dead else 0
+        self._metrics.batch_records.observe(len(received))
+        for (partition, outcome), count in tally.outcomes.items():
+            self._metrics.records.labels(partition[0], outcome.value).inc(count)
+        for dead in tally.dead:
+            log.warning("record.dead_lettered", letter=dead.id, cause=dead.cause.value)
+        await self._relay.submit(tally.rows)
+
+    async def _show_progress(self, received: Sequence[Received], consumer: Consumer) -> None:
+        """Tell Kafka, for whoever watches the group's lag. Nothing depends on it."""
+        offsets: dict[TopicPartition, int] = {}
+        for r in received:
+            offsets[TopicPartition(*r.partition)] = r.record.offset + 1
+        for partition, offset in offsets.items():
+            end = consumer.highwater(partition)
+            if end is not None:
+                self._metrics.lag.labels(partition.topic, partition.partition).set(end - offset)
+        try:
+            if offsets:
+                async with asyncio.timeout(5):
+                    await consumer.commit(offsets)
+        except (KafkaError, TimeoutError) as error:
+            log.info("offsets.not_shown", reason=type(error).__name__)
+
+    def _forget(self, received: Sequence[Received]) -> None:
+        for r in received:
+            self._positions.pop(r.partition, None)
+
+    async def _pause_for(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+
+def to_message(event: Event) -> Message:
+    """An event as the record that carries it."""
+    value, headers = encode(event)
+    return Message(event.data.topic.value, event.data.key.encode(), value, headers)
+
+
+def _offset_id(partition: Partition) -> str:
+    return f"{partition[0]}/{partition[1]}"
+
+
+def _place(received: Received) -> dict[str, Any]:
+    record = received.record
+    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}

@@ -1,0 +1,238 @@
+"""Runs one service: connects, provisions its own indexes, consumes, publishes, stops in order."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from fastapi import APIRouter, FastAPI
+
+from shared import http, kafka, logs, mongo
+from shared.clock import utc_now
+from shared.config import ServiceSettings
+from shared.contracts.topics import Topic, dead_letters
+from shared.errors import Misconfigured, Transient
+from shared.metrics import Metrics
+from shared.mongo import Database, IndexModel
+from shared.outbox import Outbox
+from shared.processor import Processor
+from shared.records import Work
+from shared.relay import Relay
+
+log = structlog.get_logger(__name__)
+
+STUCK = timedelta(seconds=30)
+"""Age of the oldest unpublished message at which a service is no longer ready."""
+
+Loop = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """What a service is made of besides the runtime. Built by its composition root."""
+
+    name: str
+    reads: Sequence[Topic]
+    publishes: Sequence[Topic]
+    work: Callable[[], Work]
+    indexes: Mapping[str, Sequence[IndexModel]]
+    router: APIRouter | None = None
+    loops: Sequence[Loop] = field(default_factory=tuple)
+    """Work that no record causes, such as timers: each runs for ever and ends when cancelled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plumbing:
+    """What the runtime lends to a service's composition root."""
+
+    settings: ServiceSettings
+    database: Database
+    outbox: Outbox
+    relay: Relay
+    metrics: Metrics
+
+
+Build = Callable[[Plumbing], Service]
+
+
+def main(name: str, settings: type[ServiceSettings], build: Build) -> None:
+    """Run a service until SIGTERM. Exit code 1 with one clear line when it cannot start."""
+    try:
+        values = settings.read()
+        logs.configure(json=values.log_json)
+        asyncio.run(run(name, values, build))
+    except Misconfigured as error:
+        sys.stderr.write(f"tahvil {name}: {error}\n")
+        sys.exit(1)
+
+
+async def run(name: str, settings: ServiceSettings, build: Build) -> None:
+    """Run a service in this event loop until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(name, settings, build, stop) as address:
+        log.info("service.started", service=name, address=address)
+        await stop.wait()
+        log.info("service.stopping", service=name)
+    log.info("service.stopped", service=name)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    name: str, settings: ServiceSettings, build: Build, failed: asyncio.Event
+) -> AsyncIterator[str]:
+    """A started service; gives the address of its HTTP door.
+
+    Started from the outside in (door, servers, publisher, consumer), stopped the other way
+    round. `failed` is set when a part that must run for ever has ended.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        door = stack.enter_context(http.listen(settings.http_host, settings.http_port))
+        database = mongo.connect(settings, name)
+        stack.push_async_callback(mongo.close, database)
+        metrics = Metrics()
+        outbox = Outbox(database, settings.outbox_lanes)
+        publisher = kafka.KafkaPublisher(settings, name)
+        relay = Relay(outbox, publisher, utc_now)
+        service = build(
+            Plumbing(
+                settings=settings, database=database, outbox=outbox, relay=relay, metrics=metrics
+            )
+        )
+        processor = Processor(
+            service=name,
+            database=database,
+            work=service.work,
+            outbox=outbox,
+            relay=relay,
+            metrics=metrics,
+            now=utc_now,
+            dead_letters_in_a_row=settings.dead_letters_in_a_row,
+        )
+        metrics.outbox_age.set_function(lambda: _age(relay))
+        app = http.build_http(
+            name,
+            password=settings.http_password,
+            metrics=metrics,
+            not_ready=lambda: _not_ready(processor, relay),
+        )
+        if service.router:
+            app.include_router(service.router)
+
+        await _until_reachable(settings, service, database)
+        await ensure_indexes(database, service.indexes, settings.inbox_kept)
+        await publisher.start()
+        stack.push_async_callback(publisher.stop)
+        await stack.enter_async_context(_for_ever(relay.run, failed))
+        for loop in service.loops:
+            await stack.enter_async_context(_for_ever(loop, failed))
+        await stack.enter_async_context(_serving(app, door))
+        broker = kafka.build_broker(settings, name)
+        kafka.subscribe(
+            broker,
+            service.reads,
+            group=name,
+            records=settings.batch_records,
+            on_batch=processor.on_batch,
+        )
+        stack.push_async_callback(relay.drained, 5)
+        stack.push_async_callback(_stop_broker, broker, settings.graceful_stop)
+        stack.callback(processor.stop)
+        await broker.start()
+        host, port = door.getsockname()[:2]
+        yield f"http://{host}:{port}"
+
+
+async def ensure_indexes(
+    database: Database, indexes: Mapping[str, Sequence[IndexModel]], inbox_kept: timedelta
+) -> None:
+    """Make the indexes of the runtime and of the service. Changes nothing that is there."""
+    own = {
+        "inbox": [IndexModel("at", expireAfterSeconds=int(inbox_kept.total_seconds()))],
+        "outbox": [IndexModel([("lane", 1), ("_id", 1)]), IndexModel("at")],
+        "dead_letters": [IndexModel("at")],
+    }
+    with mongo.translated():
+        names = set(await database.list_collection_names())
+        # A collection made inside a transaction collides with every other that makes it too.
+        for collection in {"offsets", "outbox_lanes", *own, *indexes} - names:
+            await mongo.create_collection(database, collection)
+        for collection, models in [*own.items(), *indexes.items()]:
+            if models:
+                await database[collection].create_indexes(list(models))
+
+
+async def _until_reachable(settings: ServiceSettings, service: Service, database: Database) -> None:
+    """Wait for both servers, for a bounded time; then say which one and what to do."""
+    needed = [*service.reads, *service.publishes, dead_letters(service.name)]
+    deadline = asyncio.get_running_loop().time() + settings.connect_timeout.total_seconds()
+    while True:
+        try:
+            await mongo.ping(database)
+            missing = await kafka.missing_topics(settings, needed)
+            if not missing:
+                return
+            reason = f"Kafka has no topic {', '.join(missing)}: run `tahvil provision`"
+        except Transient as error:
+            reason = f"{error}: start it, or correct TAHVIL_KAFKA_BOOTSTRAP / TAHVIL_MONGO_URI"
+        if asyncio.get_running_loop().time() >= deadline:
+            raise Misconfigured(reason)
+        log.info("service.waiting", reason=reason)
+        await asyncio.sleep(1)
+
+
+@contextlib.asynccontextmanager
+async def _for_ever(loop: Loop, failed: asyncio.Event) -> AsyncIterator[None]:
+    async def watched() -> None:
+        try:
+            await loop()
+        except Exception:
+            log.exception("loop.failed", loop=getattr(loop, "__qualname__", str(loop)))
+            failed.set()
+
+    task = asyncio.create_task(watched())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@contextlib.asynccontextmanager
+async def _serving(app: FastAPI, door: object) -> AsyncIterator[None]:
+    server = http.Server(app)
+    task = asyncio.create_task(server.serve(sockets=[door]))  # type: ignore[list-item]
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def _stop_broker(broker: kafka.KafkaBroker, graceful: timedelta) -> None:
+    try:
+        async with asyncio.timeout(graceful.total_seconds() + 5):
+            await broker.stop()
+    except TimeoutError:
+        log.warning("broker.not_stopped")  # what it did not finish is read again
+
+
+def _age(relay: Relay) -> float:
+    return (utc_now() - relay.oldest).total_seconds() if relay.oldest else 0.0
+
+
+def _not_ready(processor: Processor, relay: Relay) -> list[str]:
+    reasons = [processor.waiting_for] if processor.waiting_for else []
+    reasons += [
+        f"{topic}/{partition} is stopped after too many dead letters in a row; last: {reason}"
+        for (topic, partition), reason in processor.stopped.items()
+    ]
+    if _age(relay) > STUCK.total_seconds():
+        reasons.append(f"the oldest message not published is {_age(relay):.0f} s old")
+    return reasons
