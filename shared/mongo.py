@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
+from bson import Decimal128
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
@@ -41,6 +42,7 @@ __all__ = [
     "DESCENDING",
     "Collection",
     "Database",
+    "Decimal128",
     "DeleteOne",
     "Document",
     "IndexModel",

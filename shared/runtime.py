@@ -7,9 +7,11 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Generic, TypeVar
 
 import structlog
 from fastapi import APIRouter, FastAPI
+from faststream.kafka import KafkaBroker
 
 from shared import http, kafka, logs, mongo
 from shared.clock import utc_now
@@ -29,6 +31,7 @@ STUCK = timedelta(seconds=30)
 """Age of the oldest unpublished message at which a service is no longer ready."""
 
 Loop = Callable[[], Awaitable[None]]
+S = TypeVar("S", bound=ServiceSettings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,20 +49,20 @@ class Service:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plumbing:
+class Plumbing(Generic[S]):
     """What the runtime lends to a service's composition root."""
 
-    settings: ServiceSettings
+    settings: S
     database: Database
     outbox: Outbox
     relay: Relay
     metrics: Metrics
 
 
-Build = Callable[[Plumbing], Service]
+Build = Callable[[Plumbing[S]], Service]
 
 
-def main(name: str, settings: type[ServiceSettings], build: Build) -> None:
+def main(name: str, settings: type[S], build: Build[S]) -> None:
     """Run a service until SIGTERM. Exit code 1 with one clear line when it cannot start."""
     try:
         values = settings.read()
@@ -70,7 +73,7 @@ def main(name: str, settings: type[ServiceSettings], build: Build) -> None:
         sys.exit(1)
 
 
-async def run(name: str, settings: ServiceSettings, build: Build) -> None:
+async def run(name: str, settings: S, build: Build[S]) -> None:
     """Run a service in this event loop until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -84,7 +87,7 @@ async def run(name: str, settings: ServiceSettings, build: Build) -> None:
 
 @contextlib.asynccontextmanager
 async def running(
-    name: str, settings: ServiceSettings, build: Build, failed: asyncio.Event
+    name: str, settings: S, build: Build[S], failed: asyncio.Event
 ) -> AsyncIterator[str]:
     """A started service; gives the address of its HTTP door.
 
@@ -215,7 +218,7 @@ async def _serving(app: FastAPI, door: object) -> AsyncIterator[None]:
         await task
 
 
-async def _stop_broker(broker: kafka.KafkaBroker, graceful: timedelta) -> None:
+async def _stop_broker(broker: KafkaBroker, graceful: timedelta) -> None:
     try:
         async with asyncio.timeout(graceful.total_seconds() + 5):
             await broker.stop()

@@ -171,11 +171,19 @@ def assign(
 def least_loaded(region: str | None, managers: Iterable[Manager]) -> Manager | None:
     """Who has the fewest accounts; of equals, who waits longest; then by id, to be replayable."""
     fitting = [
-        m
-        for m in managers
-        if m.active and (not m.regions or region is None or region in m.regions)
+        m for m in managers if m.active and (not m.regions or region is None or region in m.regions)
     ]
     return min(fitting, key=lambda m: (m.load, m.last_assigned, m.id), default=None)
+
+
+def changed(manager: Manager, *, regions: tuple[str, ...], active: bool) -> Manager:
+    """Take over what the directory says of a manager; the load stays."""
+    return replace(manager, regions=regions, active=active)
+
+
+def removed(manager: Manager) -> Manager:
+    """Give no more accounts to somebody who has left."""
+    return replace(manager, active=False)
 
 
 def reopen_deal(deal: DealReopened, at: datetime, *, handoff: Handoff | None) -> Decision:

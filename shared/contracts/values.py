@@ -29,7 +29,7 @@ CURRENCIES = frozenset(
 
 
 def _wrong(reason: str) -> PydanticCustomError:
-    return PydanticCustomError("value", reason)  # type: ignore[arg-type]
+    return PydanticCustomError("value", reason)
 
 
 def _printable(limit: int) -> AfterValidator:

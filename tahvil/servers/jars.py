@@ -89,7 +89,9 @@ def _write_lock() -> None:
         if dependency.scope in (None, "compile", "runtime"):
             jar = dependency.artifact.resolve()
             sha = hashlib.sha256(jar.read_bytes()).hexdigest()
-            lines.append(f"{sha}  {dependency.groupId}:{dependency.artifactId}:{dependency.version}")
+            lines.append(
+                f"{sha}  {dependency.groupId}:{dependency.artifactId}:{dependency.version}"
+            )
     LOCK.write_text("\n".join(sorted(set(lines), key=lambda line: line.split()[1])) + "\n")
 
 

@@ -24,6 +24,8 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={logs}
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 offsets.topic.num.partitions=4
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
@@ -78,9 +80,7 @@ class EmbeddedKafka:
         self._port = self._port or kept_port(self._folder)
         properties = self._folder / "server.properties"
         properties.write_text(
-            _PROPERTIES.format(
-                port=self._port, controller=free_port(), logs=self._folder / "logs"
-            )
+            _PROPERTIES.format(port=self._port, controller=free_port(), logs=self._folder / "logs")
         )
         log4j = self._folder / "log4j2.yaml"
         log4j.write_text(_LOG4J)

@@ -57,7 +57,9 @@ def hold(folder: Path) -> IO[str]:
 class Child:
     """A server process. Not in the terminal's process group, so Ctrl-C reaches only its parent."""
 
-    def __init__(self, name: str, command: Sequence[str], *, output: Path, stop_seconds: float = 20):
+    def __init__(
+        self, name: str, command: Sequence[str], *, output: Path, stop_seconds: float = 20
+    ):
         self._name = name
         self._command = list(command)
         self._output = output

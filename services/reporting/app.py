@@ -1,0 +1,22 @@
+"""Composition root of the reporting service: the only module that knows every part."""
+
+from services.reporting.api import build_router
+from services.reporting.config import Settings
+from services.reporting.handlers import ReportingWork
+from services.reporting.repository import INDEXES, Repository
+from shared.contracts.topics import Topic
+from shared.runtime import Plumbing, Service
+
+
+def build(plumbing: Plumbing[Settings]) -> Service:
+    """Put the service together."""
+    settings = plumbing.settings
+    repository = Repository(plumbing.database, settings.time_zone)
+    return Service(
+        name="reporting",
+        reads=tuple(Topic),
+        publishes=(Topic.NOTIFICATIONS,),
+        work=lambda: ReportingWork(repository),
+        indexes=INDEXES,
+        router=build_router(repository, settings.http_password),
+    )
