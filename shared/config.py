@@ -12,8 +12,8 @@ from shared.errors import Misconfigured
 SECRETS = Path("/run/secrets")  # where docker compose mounts secret files
 
 
-class ServiceSettings(BaseSettings):
-    """Where the servers are and how much to take at once."""
+class KafkaSettings(BaseSettings):
+    """Where Kafka is and how to get in."""
 
     model_config = SettingsConfigDict(
         env_prefix="TAHVIL_",
@@ -27,6 +27,23 @@ class ServiceSettings(BaseSettings):
     kafka_username: str | None = Field(None, description="SASL user (SCRAM-SHA-512); none: no SASL")
     kafka_password: SecretStr | None = Field(None, description="password of kafka_username")
     kafka_tls: bool = Field(default=False, description="talk TLS to the brokers")
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the environment, or say in one line which variable is wrong and why."""
+        try:
+            return cls()
+        except ValidationError as error:
+            faults = "; ".join(
+                f"TAHVIL_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+                for fault in error.errors(include_url=False, include_input=False)
+            )
+            raise Misconfigured(f"settings: {faults}") from None
+
+
+class ServiceSettings(KafkaSettings):
+    """What every service has besides: its database, its door, how much to take at once."""
+
     mongo_uri: SecretStr = Field(description="mongodb:// address of a replica set")
     mongo_username: str | None = Field(None, description="user of the service; none: no login")
     mongo_password: SecretStr | None = Field(None, description="password of mongo_username")
@@ -55,15 +72,3 @@ class ServiceSettings(BaseSettings):
         timedelta(seconds=20), description="time to finish the batch in hand after SIGTERM"
     )
     log_json: bool = Field(default=True, description="JSON lines; false: for a person's eyes")
-
-    @classmethod
-    def read(cls) -> Self:
-        """Read the environment, or say in one line which variable is wrong and why."""
-        try:
-            return cls()  # type: ignore[call-arg,unused-ignore]
-        except ValidationError as error:
-            faults = "; ".join(
-                f"TAHVIL_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
-                for fault in error.errors(include_url=False, include_input=False)
-            )
-            raise Misconfigured(f"settings: {faults}") from None

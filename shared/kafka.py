@@ -14,7 +14,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage
 from faststream.security import BaseSecurity, SASLScram512
 
-from shared.config import ServiceSettings
+from shared.config import KafkaSettings, ServiceSettings
 from shared.errors import Misconfigured, Transient
 from shared.outbox import Message, key_hash
 from shared.records import Record
@@ -34,7 +34,7 @@ _BATCH = 512 * 1024  # bytes of one Kafka record batch
 OnBatch = Callable[[Sequence[Record[Any, Any]], Any], Awaitable[None]]
 
 
-def connection(settings: ServiceSettings) -> dict[str, Any]:
+def connection(settings: KafkaSettings) -> dict[str, Any]:
     """Settings as aiokafka's own clients take them."""
     options: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap}
     if settings.kafka_tls:
@@ -111,7 +111,7 @@ def subscribe(
 class KafkaPublisher:
     """Publishes outbox messages, in order per partition, acknowledged by all in-sync replicas."""
 
-    def __init__(self, settings: ServiceSettings, service: str) -> None:
+    def __init__(self, settings: KafkaSettings, service: str) -> None:
         self._options = connection(settings) | {"client_id": f"tahvil-{service}-outbox"}
         self._producer: AIOKafkaProducer | None = None
 
@@ -192,7 +192,7 @@ async def _send(producer: AIOKafkaProducer, batch: Any, place: tuple[str, int]) 
     return await producer.send_batch(batch, place[0], partition=place[1])
 
 
-async def missing_topics(settings: ServiceSettings, topics: Iterable[str]) -> list[str]:
+async def missing_topics(settings: KafkaSettings, topics: Iterable[str]) -> list[str]:
     """Topics that are not there; `Transient` when no broker answers."""
     admin = AIOKafkaAdminClient(**connection(settings), request_timeout_ms=5000)
     try:

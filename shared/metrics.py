@@ -34,6 +34,11 @@ class Metrics:
             "Age of the oldest message not published",
             registry=registry,
         )
+        self.outbox_waiting = Gauge(
+            "tahvil_outbox_waiting",
+            "Transactions of this process whose messages are not published yet",
+            registry=registry,
+        )
         self.ready = Gauge(
             "tahvil_ready", "1 when events are applied as they come", registry=registry
         )

@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
 from bson import Decimal128
@@ -111,10 +112,11 @@ async def ping(database: Database) -> None:
         await database.list_collection_names()
 
 
-async def server_time(database: Database) -> Any:
-    """The server's clock, an aware datetime: timers trust no other."""
+async def server_time(database: Database) -> datetime:
+    """Ask the server's clock: timers trust no other."""
     with translated():
-        return (await database.command("hello"))["localTime"]
+        now: datetime = (await database.command("hello"))["localTime"]
+        return now.replace(tzinfo=UTC)  # a command's answer is read without our codec options
 
 
 @contextmanager

@@ -45,6 +45,9 @@ class Relay:
         self._submitted: asyncio.Queue[list[Row]] = asyncio.Queue(WAITING_BATCHES)
         self._reached: dict[int, int] = {}
         self._idle = asyncio.Event()
+        self._idle.set()
+        self.waiting = 0
+        """Transactions submitted and not published yet."""
         self.oldest: datetime | None = None
         """When the oldest row in the outbox was written, as of the last sweep."""
 
@@ -52,6 +55,7 @@ class Relay:
         """Hand over committed rows. Waits when Kafka is slower than the processor."""
         if rows:
             self._idle.clear()
+            self.waiting += 1
             await self._submitted.put(rows)
 
     async def run(self) -> None:
@@ -72,6 +76,7 @@ class Relay:
                 delay = min(delay * 2, 5)
                 await self._until_published(sorted({row.lane for row in rows}) or None)
             if self._submitted.empty():
+                self.waiting = 0
                 self._idle.set()
 
     async def drained(self, seconds: float) -> bool:

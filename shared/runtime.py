@@ -67,22 +67,27 @@ def main(name: str, settings: type[S], build: Build[S]) -> None:
     try:
         values = settings.read()
         logs.configure(json=values.log_json)
-        asyncio.run(run(name, values, build))
+        if not asyncio.run(run(name, values, build)):
+            sys.exit(1)
     except Misconfigured as error:
         sys.stderr.write(f"tahvil {name}: {error}\n")
         sys.exit(1)
 
 
-async def run(name: str, settings: S, build: Build[S]) -> None:
-    """Run a service in this event loop until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
+async def run(name: str, settings: S, build: Build[S]) -> bool:
+    """Run a service in this event loop until SIGTERM or SIGINT; false when a part of it failed."""
+    stop, failed = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(name, settings, build, stop) as address:
+    async with running(name, settings, build, failed) as address:
         log.info("service.started", service=name, address=address)
-        await stop.wait()
+        ends = [asyncio.create_task(event.wait()) for event in (stop, failed)]
+        _, waiting = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
         log.info("service.stopping", service=name)
     log.info("service.stopped", service=name)
+    return not failed.is_set()
 
 
 @contextlib.asynccontextmanager
@@ -118,6 +123,7 @@ async def running(
             dead_letters_in_a_row=settings.dead_letters_in_a_row,
         )
         metrics.outbox_age.set_function(lambda: _age(relay))
+        metrics.outbox_waiting.set_function(lambda: relay.waiting)
         app = http.build_http(
             name,
             password=settings.http_password,

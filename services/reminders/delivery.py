@@ -104,8 +104,8 @@ class Delivery:
         password = settings.smtp_password
         try:
             async with aiosmtplib.SMTP(
-                settings.smtp_host,
-                settings.smtp_port,
+                hostname=settings.smtp_host,
+                port=settings.smtp_port,
                 timeout=TIMEOUT,
                 use_tls=settings.smtp_security == "tls",
                 start_tls=settings.smtp_security == "starttls",

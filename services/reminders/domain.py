@@ -169,7 +169,8 @@ def next_attempt(attempts: int, chance: random.Random) -> timedelta | None:
     """How long to wait after so many failed attempts (full jitter); None: give up."""
     if attempts >= ATTEMPTS:
         return None
-    return chance.random() * min(RETRY_CAP, RETRY_BASE * 2**attempts)
+    longest = min(RETRY_CAP, RETRY_BASE * 2**attempts)
+    return timedelta(seconds=chance.uniform(0, longest.total_seconds()))
 
 
 def _reminder(deadline: Deadline, kind: Kind) -> Reminder:

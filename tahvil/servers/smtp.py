@@ -1,6 +1,5 @@
 """A mail catcher: a real SMTP server that keeps every mail as a file of a Maildir."""
 
-from email.message import Message
 from mailbox import Maildir, MaildirMessage
 from pathlib import Path
 from typing import Any
@@ -35,14 +34,6 @@ class EmbeddedSmtp:
         if self._controller:
             self._controller.stop()
             self._controller = None
-
-    def mails(self) -> list[Message]:
-        """All mails caught so far, oldest first."""
-        if not self.maildir.exists():
-            return []
-        box = Maildir(self.maildir)
-        files = sorted((self.maildir / "new").iterdir(), key=lambda file: file.stat().st_mtime_ns)
-        return [box.get_message(file.name) for file in files]
 
 
 class _Keep(MessageHandler):

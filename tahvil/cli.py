@@ -1,0 +1,183 @@
+"""The command `tahvil`. Each command is a few lines; the work is in the modules beside this one."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from shared.clock import utc_now
+from shared.contracts.cloudevents import Skipped, Unreadable, decode
+from shared.contracts.topics import SERVICES
+from shared.errors import Misconfigured, Transient
+from shared.http import USER
+from shared.outbox import Message
+from tahvil import crm, dead_letters, team
+from tahvil.demo import bar, demo
+from tahvil.provision import ProvisionSettings, provision
+from tahvil.publishing import messages, publish
+from tahvil.running import DATA, Running, client, everything
+from tahvil.watching import standings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+letters_app = typer.Typer(no_args_is_help=True, help="Records that a service set aside.")
+team_app = typer.Typer(no_args_is_help=True, help="The people the services know.")
+app.add_typer(letters_app, name="dead-letters")
+app.add_typer(team_app, name="team")
+console = Console()
+
+Data = Annotated[Path, typer.Option("--data", help="folder of the embedded servers' data")]
+Service = Annotated[str, typer.Argument(help=" | ".join(SERVICES))]
+
+
+def main() -> None:
+    """Run a command; what the operator can mend is one line and exit code 1."""
+    try:
+        app()
+    except (Misconfigured, Transient) as error:
+        sys.stderr.write(f"tahvil: {error}\n")
+        sys.exit(1)
+
+
+@app.command()
+def up(data: Data = DATA) -> None:
+    """Run everything here: Kafka, MongoDB, a mail catcher, the three services. Ctrl-C stops all."""
+    asyncio.run(_up(data.resolve()))
+
+
+async def _up(data: Path) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    console.print("Starting Kafka, MongoDB and the services…")
+    async with everything(data) as running:
+        console.print(f"Kafka     {running.kafka}")
+        for name, door in running.doors.items():
+            console.print(f"{name:<9} {door}   log: {data / 'logs' / name}.log", soft_wrap=True)
+        console.print(f"mail      {running.mail}", soft_wrap=True)
+        console.print(f"password  {running.password}   (user {USER}: figures and metrics)")
+        console.print("Ctrl-C stops everything.")
+        await stop.wait()
+        console.print("Stopping…")
+
+
+@app.command(name="demo")
+def run_demo(data: Data = DATA / "demo") -> None:
+    """Import the example CRM into a running system and show what came out."""
+    asyncio.run(demo(data.resolve(), console))
+
+
+@app.command(name="provision")
+def run_provision() -> None:
+    """Make the Kafka topics that are missing."""
+    made = asyncio.run(provision(ProvisionSettings.read()))
+    console.print(f"made {', '.join(made)}" if made else "all topics are there")
+
+
+@app.command()
+def import_crm(
+    folder: Annotated[Path, typer.Argument(help="folder of the CSVs, e.g. examples/crm")],
+    data: Data = DATA,
+) -> None:
+    """Publish the closed opportunities of a CRM export as deal events."""
+    events = crm.read(folder)
+    with bar() as progress:
+        _publish(progress, "Publishing deals", messages(events), data)
+
+
+@app.command(name="publish")
+def publish_file(
+    file: Annotated[Path, typer.Argument(help="one CloudEvent in JSON a line")],
+    topic: Annotated[str, typer.Option(help="topic the events belong to")],
+    data: Data = DATA,
+) -> None:
+    """Publish CloudEvents of a file. Nothing is published unless every line is in order."""
+    events = []
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise Misconfigured(f"{file}: {error.strerror}") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            events.append(decode(topic, line, []))
+        except (Unreadable, Skipped) as error:
+            raise Misconfigured(f"{file}, line {number}: {error.reason}") from None
+    with bar() as progress:
+        _publish(progress, "Publishing", messages(events), data)
+
+
+@team_app.command("publish")
+def publish_team(
+    file: Annotated[Path, typer.Argument(help="team.yaml")], data: Data = DATA
+) -> None:
+    """Publish everybody in a team file to the directory."""
+    people = team.read(file, utc_now())
+    with bar() as progress:
+        _publish(progress, "Publishing people", messages(people), data)
+
+
+@app.command()
+def status(data: Data = DATA) -> None:
+    """Show each service's lag, outbox and dead letters."""
+    settings, running = client(data), Running.find(data)
+    doors, password = (running.doors, running.password) if running else ({}, "")
+    table = Table("service", "ready", "lag", "outbox waiting", "oldest (s)", "dead letters")
+    for name, now in asyncio.run(standings(settings, doors, password)).items():
+        known = now.ready is not None
+        table.add_row(
+            name,
+            {True: "yes", False: "no", None: "?"}[now.ready],
+            str(now.lag),
+            str(now.outbox_waiting) if known else "?",
+            f"{now.outbox_age:.0f}" if known else "?",
+            str(now.dead_letters),
+        )
+    console.print(table)
+
+
+@letters_app.command("list")
+def list_letters(service: Service, data: Data = DATA) -> None:
+    """List a service's dead letters."""
+    table = Table("id", "at", "cause", "reason")
+    for letter in asyncio.run(dead_letters.read(client(data), _known(service))):
+        about = letter.about
+        table.add_row(letter.id, about.get("at"), about.get("cause"), about.get("reason"))
+    console.print(table)
+
+
+@letters_app.command()
+def show(service: Service, letter: str, data: Data = DATA) -> None:
+    """Show a dead letter whole: why, headers, key and value as they came."""
+    found = asyncio.run(dead_letters.find(client(data), _known(service), letter))
+    for name, value in found.about.items():
+        console.print(f"{name}: {value}", markup=False, highlight=False)
+    for header, content in found.headers:
+        console.print(f"header {header}: {content!r}", markup=False, highlight=False)
+    console.print(f"key: {found.key!r}\nvalue: {found.value!r}", markup=False, highlight=False)
+
+
+@letters_app.command()
+def replay(service: Service, letter: str, data: Data = DATA) -> None:
+    """Publish a dead letter again, for the service that set it aside; no other reads it."""
+    settings = client(data)
+    found = asyncio.run(dead_letters.find(settings, _known(service), letter))
+    asyncio.run(publish(settings, [found.replay()]))
+    console.print(f"{letter} is on {found.about['topic']} again, for {service}")
+
+
+def _publish(progress: Progress, title: str, records: list[Message], data: Path) -> None:
+    task = progress.add_task(title, total=len(records))
+    asyncio.run(publish(client(data), records, lambda count: progress.advance(task, count)))
+
+
+def _known(service: str) -> str:
+    if service not in SERVICES:
+        raise Misconfigured(f"no service {service!r}: {', '.join(SERVICES)}")
+    return service

@@ -1,0 +1,138 @@
+"""The whole system as processes on this machine: embedded servers and the three services."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from typing_extensions import Self
+
+from shared.config import KafkaSettings
+from shared.contracts.topics import SERVICES
+from shared.errors import Misconfigured
+from tahvil.provision import ProvisionSettings, provision
+from tahvil.servers import Servers
+from tahvil.servers.process import Child, kept_port
+
+DATA = Path(".tahvil")
+_NOTE = "running.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where a running system can be reached; kept as a file while it runs."""
+
+    kafka: str
+    doors: Mapping[str, str]
+    password: str
+    mail: str
+
+    @property
+    def settings(self) -> KafkaSettings:
+        """For clients of its Kafka."""
+        return KafkaSettings(kafka_bootstrap=self.kafka)
+
+    @classmethod
+    def find(cls, data: Path) -> Self | None:
+        """The system that `tahvil up` runs with this data folder, if any."""
+        try:
+            return cls(**json.loads((data / _NOTE).read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+
+class Process:
+    """One service as a child process."""
+
+    def __init__(self, name: str, environment: Mapping[str, str], folder: Path, port: int) -> None:
+        self.name = name
+        self.door = f"http://127.0.0.1:{port}"
+        self.log = folder / f"{name}.log"
+        self._port = port
+        self._environment = {**environment, "TAHVIL_HTTP_PORT": str(port)}
+        self.child = Child(
+            name, [sys.executable, "-m", f"services.{name}"], output=self.log, stop_seconds=40
+        )
+
+    async def start(self) -> None:
+        """Start, and wait until it is ready."""
+        await self.child.start(self._answers, self._environment)
+
+    async def _answers(self) -> bool:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            writer.write(b"GET /ready HTTP/1.0\r\n\r\n")
+            status = await reader.readline()
+            writer.close()
+        except OSError:
+            return False
+        return b" 200 " in status
+
+
+def environment(servers: Servers, password: str) -> dict[str, str]:
+    """Settings of a service that runs against embedded servers."""
+    return {
+        "TAHVIL_KAFKA_BOOTSTRAP": servers.kafka.bootstrap,
+        "TAHVIL_MONGO_URI": servers.mongo.uri,
+        "TAHVIL_HTTP_PASSWORD": password,
+        "TAHVIL_SMTP_HOST": servers.smtp.host,
+        "TAHVIL_SMTP_PORT": str(servers.smtp.port),
+        "TAHVIL_SMTP_SECURITY": "none",
+    }
+
+
+@contextlib.asynccontextmanager
+async def everything(data: Path) -> AsyncIterator[Running]:
+    """Servers, topics and services, ready; stopped in order at the end."""
+    async with Servers(data) as servers:
+        settings = ProvisionSettings(kafka_bootstrap=servers.kafka.bootstrap)
+        await provision(settings)
+        password = _password(data)
+        logs = data / "logs"
+        logs.mkdir(exist_ok=True)
+        processes = []
+        for name in SERVICES:
+            folder = data / "services" / name
+            folder.mkdir(parents=True, exist_ok=True)
+            processes.append(Process(name, environment(servers, password), logs, kept_port(folder)))
+        note = data / _NOTE
+        try:
+            await asyncio.gather(*(process.start() for process in processes))
+            running = Running(
+                kafka=servers.kafka.bootstrap,
+                doors={process.name: process.door for process in processes},
+                password=password,
+                mail=str(servers.smtp.maildir),
+            )
+            note.touch(mode=0o600)
+            note.write_text(json.dumps(asdict(running)))
+            yield running
+        finally:
+            note.unlink(missing_ok=True)
+            await asyncio.gather(*(process.child.stop() for process in processes))
+
+
+def _password(data: Path) -> str:
+    """Password of this data folder's services: made once, readable by its owner only."""
+    file = data / "password"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(24))
+    return file.read_text()
+
+
+def client(data: Path) -> KafkaSettings:
+    """Settings for a command: of the environment, else of what runs here."""
+    running = Running.find(data)
+    try:
+        return KafkaSettings.read()
+    except Misconfigured:
+        if running:
+            return running.settings
+        raise Misconfigured(
+            "which Kafka? Set TAHVIL_KAFKA_BOOTSTRAP, or start one here with `tahvil up`"
+        ) from None
