@@ -44,6 +44,9 @@ class KafkaSettings(BaseSettings):
 class ServiceSettings(KafkaSettings):
     """What every service has besides: its database, its door, how much to take at once."""
 
+    kafka_session: timedelta = Field(
+        timedelta(seconds=10), description="silence after which a replica's partitions move on"
+    )
     mongo_uri: SecretStr = Field(description="mongodb:// address of a replica set")
     mongo_username: str | None = Field(None, description="user of the service; none: no login")
     mongo_password: SecretStr | None = Field(None, description="password of mongo_username")

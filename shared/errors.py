@@ -12,13 +12,13 @@ error but an answer, and is published.
 """
 
 
-class Misconfigured(Exception):  # noqa: N818 - read as a statement, not as a noun
+class Misconfigured(Exception):
     """The system cannot start as it is set up. The message is one line that says what to do."""
 
 
-class Transient(Exception):  # noqa: N818
+class Transient(Exception):
     """MongoDB, Kafka or another server is away or busy. The same work can be done again later."""
 
 
-class Fenced(Exception):  # noqa: N818
+class Fenced(Exception):
     """The stored offsets are not where this process left them: somebody else moved them."""

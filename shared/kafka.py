@@ -75,7 +75,12 @@ def build_broker(settings: ServiceSettings, service: str) -> KafkaBroker:
 
 
 def subscribe(
-    broker: KafkaBroker, topics: Iterable[str], *, group: str, records: int, on_batch: OnBatch
+    broker: KafkaBroker,
+    topics: Iterable[str],
+    *,
+    group: str,
+    settings: ServiceSettings,
+    on_batch: OnBatch,
 ) -> None:
     """Hand raw batches of records to `on_batch`, which answers for them.
 
@@ -89,7 +94,8 @@ def subscribe(
         group_id=group,
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
-        max_records=records,
+        max_records=settings.batch_records,
+        session_timeout_ms=round(settings.kafka_session.total_seconds() * 1000),
         batch_timeout_ms=POLL,
         max_partition_fetch_bytes=2 * 1024 * 1024,
         no_reply=True,

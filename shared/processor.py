@@ -105,7 +105,8 @@ class Processor:
                 received = self._before_limit(received, consumer)
                 await self._apply(received, consumer)
                 self.waiting_for = None
-                return await self._show_progress(received, consumer)
+                await self._show_progress(received, consumer)
+                break
             except Fenced:
                 log.info("batch.fenced")
                 self._forget(received)
@@ -189,7 +190,8 @@ class Processor:
             if len(received) > 1:
                 middle = len(received) // 2
                 await self._apply(received[:middle], consumer)
-                return await self._apply(received[middle:], consumer)
+                await self._apply(received[middle:], consumer)
+                return
             if received[0].dead:
                 raise  # the dead letter itself cannot be written: the runtime's own bug
             log.exception("record.failed", **_place(received[0]))
@@ -197,7 +199,8 @@ class Processor:
                 received[0].record, Cause.BUG, f"{type(error).__name__}: {error}"[:500]
             )
             culprit = replace(received[0], event=None, dead=dead)
-            return await self._apply(self._before_limit([culprit], consumer), consumer)
+            await self._apply(self._before_limit([culprit], consumer), consumer)
+            return
         await self._committed(received, tally)
 
     async def _in_transaction(self, received: list[Received], session: Session) -> _Tally:

@@ -146,7 +146,7 @@ async def running(
             broker,
             service.reads,
             group=name,
-            records=settings.batch_records,
+            settings=settings,
             on_batch=processor.on_batch,
         )
         stack.push_async_callback(relay.drained, 5)

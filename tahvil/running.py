@@ -8,8 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from typing_extensions import Self
+from typing import Self
 
 from shared.config import KafkaSettings
 from shared.contracts.topics import SERVICES

@@ -30,7 +30,7 @@ _INSTANT = TypeAdapter[datetime](Instant)
 _PROBLEMS_TOLD = 5
 
 
-class Unreadable(Exception):  # noqa: N818 - an outcome
+class Unreadable(Exception):
     """The record is not an event we can read. `reason` names the field, never quotes the body."""
 
     def __init__(self, reason: str) -> None:
@@ -38,7 +38,7 @@ class Unreadable(Exception):  # noqa: N818 - an outcome
         self.reason = reason
 
 
-class Skipped(Exception):  # noqa: N818 - an outcome
+class Skipped(Exception):
     """The record is in order but none of ours."""
 
     def __init__(self, reason: str) -> None:

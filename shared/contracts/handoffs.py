@@ -1,4 +1,7 @@
-"""Topic `handoffs`: how a customer goes from the salesperson to the account manager. Key: account id."""
+"""Topic `handoffs`: how a customer goes from the salesperson to the account manager.
+
+Key: account id.
+"""
 
 from typing import Annotated, ClassVar, Literal
 

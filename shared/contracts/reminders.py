@@ -1,4 +1,7 @@
-"""Topic `reminders`: what became of deadlines and messages. Key: account id, else the person's id."""
+"""Topic `reminders`: what became of deadlines and messages.
+
+Key: account id, else the person's id.
+"""
 
 from typing import ClassVar
 

@@ -1,6 +1,7 @@
 """Embedded servers: the real Kafka and MongoDB, for machines without Docker, and for tests."""
 
 import asyncio
+import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +20,16 @@ class Servers:
         self.kafka = EmbeddedKafka(self._data / "kafka")
         self.mongo = EmbeddedMongo(self._data / "mongo")
         self.smtp = EmbeddedSmtp(self._data / "smtp")
+
+    @staticmethod
+    def forget(data: Path) -> None:
+        """Delete the data of an earlier run; an error when a run uses it."""
+        if data.exists():
+            held = hold(data)
+            try:
+                shutil.rmtree(data)
+            finally:
+                held.close()
 
     async def __aenter__(self) -> Self:
         self._held = hold(self._data)

@@ -58,7 +58,7 @@ def _download(folder: Path, name: str) -> None:
     context = MavenContext(repo_cache=folder / ".maven", timeout=120)
     try:
         fetched = context.project(group, artifact).at_version(version).artifact().resolve()
-    except Exception as error:  # jgo raises whatever its parts raise
+    except Exception as error:  # noqa: BLE001 - jgo raises whatever its parts raise
         raise Misconfigured(
             f"cannot fetch {name} from Maven's central repository ({error}): check the network, "
             "or run with Docker instead (see README)"

@@ -40,7 +40,7 @@ def kept_port(folder: Path) -> int:
 
 
 def hold(folder: Path) -> IO[str]:
-    """Claim a data folder for this process; released when the file is closed or the process ends."""
+    """Claim a data folder until the file is closed or the process ends."""
     folder.mkdir(parents=True, exist_ok=True)
     held = (folder / ".held").open("w")
     try:

@@ -1,0 +1,46 @@
+"""Events that are valid by default: a test names only what it is about."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.contracts.deals import DealClosed
+from shared.contracts.directory import PersonUpserted, Role
+from shared.contracts.event import Event, EventData
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def event(data: EventData, **envelope: Any) -> Event:
+    fields = {"id": f"{data.type}:{data.subject}", "source": "/test", "time": NOON} | envelope
+    return Event(data=data, correlation_id=fields["id"], **fields)
+
+
+def deal(deal_id: str = "d1", account: str = "acme", **changes: Any) -> DealClosed:
+    return DealClosed.model_validate(
+        {
+            "deal_id": deal_id,
+            "outcome": "won",
+            "closed_at": NOON,
+            "account": {"id": account, "name": f"Account {account}", "region": "Central"},
+            "salesperson": {"id": "sam"},
+            "amount": {"value": "100.50", "currency": "USD"},
+        }
+        | changes
+    )
+
+
+def manager(person_id: str = "mia", region: str = "Central", **changes: Any) -> PersonUpserted:
+    return PersonUpserted.model_validate(
+        {
+            "person_id": person_id,
+            "name": f"Manager {person_id}",
+            "email": f"{person_id}@example.com",
+            "roles": (Role.ACCOUNT_MANAGER,),
+            "regions": (region,),
+        }
+        | changes
+    )
+
+
+def soon(**after: float) -> datetime:
+    return datetime.now(UTC) + timedelta(**after)
