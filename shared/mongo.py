@@ -66,6 +66,7 @@ longer than the 5 s after which the server ends the transaction of a killed clie
 _AUTHENTICATION_FAILED = 18
 _UNAUTHORIZED = 13
 _DUPLICATE_KEY = 11000
+_NAMESPACE_EXISTS = 48
 _TRANSIENT_CODES = frozenset({6, 7, 50, 89, 91, 112, 189, 202, 251, 262, 9001, 10107, 11600,
                               11602, 13435, 13436})  # fmt: skip
 """Server errors that pass by themselves: unreachable, timeouts, stepdown, shutdown, conflicts."""
@@ -220,6 +221,9 @@ async def create_collection(database: Database, name: str) -> None:
         await database.create_collection(name)
     except CollectionInvalid:
         return
+    except OperationFailure as error:
+        if error.code != _NAMESPACE_EXISTS:
+            raise
 
 
 def is_duplicate_key(error: Exception) -> bool:

@@ -48,6 +48,8 @@ class Relay:
         self._idle.set()
         self.waiting = 0
         """Transactions submitted and not published yet."""
+        self.waiting_for: str | None = None
+        """Why nothing can be published just now; looked at every `SWEEP`, load or none."""
         self.oldest: datetime | None = None
         """When the oldest row in the outbox was written, as of the last sweep."""
 
@@ -70,7 +72,9 @@ class Relay:
                 else:
                     await self._sweep()
                 delay = 0.1
+                self.waiting_for = None
             except Transient as error:
+                self.waiting_for = str(error)
                 log.warning("outbox.waiting", reason=str(error), seconds=delay)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 5)

@@ -237,7 +237,7 @@ def _age(relay: Relay) -> float:
 
 
 def _not_ready(processor: Processor, relay: Relay) -> list[str]:
-    reasons = [processor.waiting_for] if processor.waiting_for else []
+    reasons = [reason for reason in (processor.waiting_for, relay.waiting_for) if reason]
     reasons += [
         f"{topic}/{partition} is stopped after too many dead letters in a row; last: {reason}"
         for (topic, partition), reason in processor.stopped.items()

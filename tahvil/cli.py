@@ -1,6 +1,7 @@
 """The command `tahvil`. Each command is a few lines; the work is in the modules beside this one."""
 
 import asyncio
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -37,6 +38,7 @@ Service = Annotated[str, typer.Argument(help=" | ".join(SERVICES))]
 
 def main() -> None:
     """Run a command; what the operator can mend is one line and exit code 1."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # we say it in our own words
     try:
         app()
     except (Misconfigured, Transient) as error:

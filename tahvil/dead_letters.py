@@ -1,9 +1,9 @@
 """Reads the dead-letter topics, and publishes a dead letter again."""
 
-import asyncio
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.config import KafkaSettings
 from shared.contracts.topics import dead_letters
@@ -49,12 +49,7 @@ async def read(settings: KafkaSettings, service: str) -> list[Letter]:
     )
     await consumer.start()
     try:
-        partitions = [
-            TopicPartition(topic, number)
-            for number in sorted(
-                consumer.partitions_for_topic(topic) or await _wait(consumer, topic)
-            )
-        ]
+        partitions = await _partitions(settings, topic)
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
@@ -78,13 +73,16 @@ async def find(settings: KafkaSettings, service: str, identity: str) -> Letter:
     )
 
 
-async def _wait(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    for _ in range(20):
-        await consumer.topics()
-        if found := consumer.partitions_for_topic(topic):
-            return set(found)
-        await asyncio.sleep(0.1)
-    raise Misconfigured(f"Kafka has no topic {topic}: run `tahvil provision`")
+async def _partitions(settings: KafkaSettings, topic: str) -> list[TopicPartition]:
+    admin = AIOKafkaAdminClient(**connection(settings))
+    try:
+        await admin.start()
+        (described,) = await admin.describe_topics([topic])
+    finally:
+        await admin.close()
+    if not described["partitions"]:
+        raise Misconfigured(f"Kafka has no topic {topic}: run `tahvil provision`")
+    return [TopicPartition(topic, one["partition"]) for one in described["partitions"]]
 
 
 def _letter(record: object) -> Letter:
