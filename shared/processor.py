@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from aiokafka import TopicPartition
@@ -59,6 +59,13 @@ class _Tally:
     rows: list[Row] = field(default_factory=list)
 
 
+class Stop(NamedTuple):
+    """Where a partition was stopped: the first offset that is not applied, and what is there."""
+
+    offset: int
+    reason: str
+
+
 class Processor:
     """Applies batches of records to a service's state."""
 
@@ -88,7 +95,7 @@ class Processor:
         self._stopping = asyncio.Event()
         self.waiting_for: str | None = None
         """Why no batch can be applied just now; None when all is well."""
-        self.stopped: dict[Partition, str] = {}
+        self.stopped: dict[Partition, Stop] = {}
         """Partitions that were stopped after too many dead letters in a row."""
 
     def stop(self) -> None:
@@ -154,11 +161,11 @@ class Processor:
         kept: list[Received] = []
         for r in received:
             partition = r.partition
-            if partition in self.stopped:
+            if self._is_stopped(r):
                 continue
             in_a_row[partition] = in_a_row[partition] + 1 if r.dead else 0
             if in_a_row[partition] > self._limit:
-                self.stopped[partition] = r.dead.reason if r.dead else ""
+                self.stopped[partition] = Stop(r.record.offset, r.dead.reason if r.dead else "")
                 topic_partition = TopicPartition(*partition)
                 consumer.pause(topic_partition)
                 consumer.seek(topic_partition, r.record.offset)
@@ -176,7 +183,7 @@ class Processor:
 
     async def _apply(self, received: list[Received], consumer: Consumer) -> None:
         """One transaction; on a bug, halve the batch down to the record that shows it."""
-        received = [r for r in received if r.partition not in self.stopped]
+        received = [r for r in received if not self._is_stopped(r)]
         if not received:
             return
         try:
@@ -326,6 +333,10 @@ class Processor:
                     await consumer.commit(offsets)
         except (KafkaError, TimeoutError) as error:
             log.info("offsets.not_shown", reason=type(error).__name__)
+
+    def _is_stopped(self, received: Received) -> bool:
+        stop = self.stopped.get(received.partition)
+        return stop is not None and received.record.offset >= stop.offset
 
     def _forget(self, received: Sequence[Received]) -> None:
         for r in received:

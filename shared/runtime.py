@@ -239,8 +239,8 @@ def _age(relay: Relay) -> float:
 def _not_ready(processor: Processor, relay: Relay) -> list[str]:
     reasons = [reason for reason in (processor.waiting_for, relay.waiting_for) if reason]
     reasons += [
-        f"{topic}/{partition} is stopped after too many dead letters in a row; last: {reason}"
-        for (topic, partition), reason in processor.stopped.items()
+        f"{topic}/{partition} is stopped after too many dead letters in a row; last: {stop.reason}"
+        for (topic, partition), stop in processor.stopped.items()
     ]
     if _age(relay) > STUCK.total_seconds():
         reasons.append(f"the oldest message not published is {_age(relay):.0f} s old")
