@@ -16,7 +16,7 @@ from faststream.kafka import KafkaBroker
 from shared import http, kafka, logs, mongo
 from shared.clock import utc_now
 from shared.config import ServiceSettings
-from shared.contracts.topics import Topic, dead_letters
+from shared.contracts.topics import PUBLISHES, READS, dead_letters
 from shared.errors import Misconfigured, Transient
 from shared.metrics import Metrics
 from shared.mongo import Database, IndexModel
@@ -39,8 +39,6 @@ class Service:
     """What a service is made of besides the runtime. Built by its composition root."""
 
     name: str
-    reads: Sequence[Topic]
-    publishes: Sequence[Topic]
     work: Callable[[], Work]
     indexes: Mapping[str, Sequence[IndexModel]]
     router: APIRouter | None = None
@@ -144,7 +142,7 @@ async def running(
         broker = kafka.build_broker(settings, name)
         kafka.subscribe(
             broker,
-            service.reads,
+            READS[name],
             group=name,
             settings=settings,
             on_batch=processor.on_batch,
@@ -178,7 +176,7 @@ async def ensure_indexes(
 
 async def _until_reachable(settings: ServiceSettings, service: Service, database: Database) -> None:
     """Wait for both servers, for a bounded time; then say which one and what to do."""
-    needed = [*service.reads, *service.publishes, dead_letters(service.name)]
+    needed = [*READS[service.name], *PUBLISHES[service.name], dead_letters(service.name)]
     deadline = asyncio.get_running_loop().time() + settings.connect_timeout.total_seconds()
     while True:
         try:

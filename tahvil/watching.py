@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.config import KafkaSettings
-from shared.contracts.topics import SERVICES, Topic, dead_letters
+from shared.contracts.topics import READS, SERVICES, Topic, dead_letters
 from shared.http import USER
 from shared.kafka import connection
 
@@ -69,14 +69,6 @@ async def drained(
         quiet = quiet + 1 if done else 0
         await asyncio.sleep(0.2)
     return quiet == 3
-
-
-READS: Mapping[str, frozenset[str]] = {
-    "handoff": frozenset({Topic.DEALS, Topic.ACCOUNTS, Topic.DIRECTORY}),
-    "reminders": frozenset({Topic.DEADLINES, Topic.NOTIFICATIONS, Topic.DIRECTORY}),
-    "reporting": frozenset(Topic),
-}
-"""As in the services' composition roots; a test compares them."""
 
 
 async def _offsets(

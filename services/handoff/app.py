@@ -3,7 +3,6 @@
 from services.handoff.config import Settings
 from services.handoff.handlers import HandoffWork
 from services.handoff.repository import INDEXES, Repository
-from shared.contracts.topics import Topic
 from shared.runtime import Plumbing, Service
 
 
@@ -12,8 +11,6 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     repository = Repository(plumbing.database)
     return Service(
         name="handoff",
-        reads=(Topic.DEALS, Topic.ACCOUNTS, Topic.DIRECTORY),
-        publishes=(Topic.HANDOFFS, Topic.DEADLINES),
         work=lambda: HandoffWork(repository),
         indexes=INDEXES,
     )

@@ -5,7 +5,6 @@ from services.reminders.delivery import Delivery
 from services.reminders.handlers import RemindersWork
 from services.reminders.repository import INDEXES, Repository
 from services.reminders.timers import Timers
-from shared.contracts.topics import Topic
 from shared.runtime import Plumbing, Service
 
 
@@ -27,8 +26,6 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     )
     return Service(
         name="reminders",
-        reads=(Topic.DEADLINES, Topic.NOTIFICATIONS, Topic.DIRECTORY),
-        publishes=(Topic.REMINDERS,),
         work=lambda: RemindersWork(repository, settings.remind_before),
         indexes=INDEXES,
         loops=(timers.run, delivery.run),

@@ -4,7 +4,6 @@ from services.reporting.api import build_router
 from services.reporting.config import Settings
 from services.reporting.handlers import ReportingWork
 from services.reporting.repository import INDEXES, Repository
-from shared.contracts.topics import Topic
 from shared.runtime import Plumbing, Service
 
 
@@ -14,8 +13,6 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     repository = Repository(plumbing.database, settings.time_zone)
     return Service(
         name="reporting",
-        reads=tuple(Topic),
-        publishes=(Topic.NOTIFICATIONS,),
         work=lambda: ReportingWork(repository),
         indexes=INDEXES,
         router=build_router(repository, settings.http_password),

@@ -1,6 +1,8 @@
 """The topics, spelled once."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 SERVICES = ("handoff", "reminders", "reporting")
 
@@ -19,6 +21,25 @@ class Topic(StrEnum):
 
 COMPACTED = frozenset({Topic.DIRECTORY})
 """Topics of which Kafka keeps the last record of every key, for ever."""
+
+
+READS: Mapping[str, tuple[Topic, ...]] = MappingProxyType(
+    {
+        "handoff": (Topic.DEALS, Topic.ACCOUNTS, Topic.DIRECTORY),
+        "reminders": (Topic.DEADLINES, Topic.NOTIFICATIONS, Topic.DIRECTORY),
+        "reporting": tuple(Topic),
+    }
+)
+"""Which topics each service reads."""
+
+PUBLISHES: Mapping[str, tuple[Topic, ...]] = MappingProxyType(
+    {
+        "handoff": (Topic.HANDOFFS, Topic.DEADLINES),
+        "reminders": (Topic.REMINDERS,),
+        "reporting": (),
+    }
+)
+"""Which topics each service publishes. Other systems publish to the rest, and to `deadlines`."""
 
 
 def dead_letters(service: str) -> str:

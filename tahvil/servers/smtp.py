@@ -4,10 +4,7 @@ from mailbox import Maildir, MaildirMessage
 from pathlib import Path
 from typing import Any
 
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message as MessageHandler
-from typing_extensions import override
-
+from shared.errors import Misconfigured
 from tahvil.servers.process import kept_port
 
 
@@ -21,10 +18,14 @@ class EmbeddedSmtp:
         self.maildir = folder / "mail"
         self.port = 0
         self._folder = folder
-        self._controller: Controller | None = None
+        self._controller: Any = None
 
     async def start(self) -> None:
         """Listen, in a thread of its own."""
+        try:
+            from aiosmtpd.controller import Controller  # noqa: PLC0415 - not in the image
+        except ImportError:
+            raise Misconfigured("the package aiosmtpd is missing: run `make install`") from None
         self.port = self.port or kept_port(self._folder)
         self._controller = Controller(_Keep(self.maildir), hostname=self.host, port=self.port)
         self._controller.start()
@@ -36,11 +37,12 @@ class EmbeddedSmtp:
             self._controller = None
 
 
-class _Keep(MessageHandler):
+class _Keep:
+    """aiosmtpd handler: the whole mail as it came, then 250."""
+
     def __init__(self, maildir: Path) -> None:
-        super().__init__()
         self._box = Maildir(maildir)
 
-    @override
-    def handle_message(self, message: Any) -> None:
-        self._box.add(MaildirMessage(message))
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+        self._box.add(MaildirMessage(envelope.content))
+        return "250 kept"

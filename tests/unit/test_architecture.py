@@ -5,11 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.handoff import app as handoff
-from services.reminders import app as reminders
-from services.reporting import app as reporting
 from shared.contracts.topics import SERVICES
-from tahvil.watching import READS
 
 EVERY_SERVICE = {
     "__init__.py", "__main__.py", "app.py", "config.py", "domain.py", "handlers.py",
@@ -38,19 +34,3 @@ def test_files_are_short_and_create_nothing_at_import(file: Path) -> None:
             for call in ast.walk(statement):
                 if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
                     assert call.func.id not in built
-
-
-@pytest.mark.parametrize(
-    ("name", "module"),
-    [("handoff", handoff), ("reminders", reminders), ("reporting", reporting)],
-)
-def test_status_watches_the_topics_that_the_service_reads(name: str, module: object) -> None:
-    source = Path(module.__file__).read_text()  # type: ignore[attr-defined]
-    call = next(
-        node
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Service"
-    )
-    reads = next(word.value for word in call.keywords if word.arg == "reads")
-    topics = {n.attr.lower() for n in ast.walk(reads) if isinstance(n, ast.Attribute)}
-    assert READS[name] == (topics or READS["reporting"])
