@@ -5,7 +5,12 @@ const secret = (name) => fs.readFileSync("/run/secrets/" + name, "utf8").trim();
 const root = secret("mongo_root");
 
 function authenticated() {
-  try { return db.getSiblingDB("admin").auth("root", root) } catch (error) { return false }
+  try {
+    const answer = db.getSiblingDB("admin").auth("root", root);
+    return answer.ok === 1;
+  } catch (error) {
+    return false;
+  }
 }
 function primary() { return db.hello().isWritablePrimary }
 

@@ -7,7 +7,7 @@ dies and whenever; the offsets in MongoDB decide where to go on, those in Kafka 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -105,6 +105,7 @@ class Processor:
     async def on_batch(self, records: Sequence[Record[Any, Any]], consumer: Consumer) -> None:
         """Apply a polled batch, however long it takes; returns early only when stopping."""
         received = [receive(record, self._service) for record in records]
+        partitions = {r.partition for r in received}
         delay = FIRST_DELAY
         while not self._stopping.is_set():
             try:
@@ -112,7 +113,7 @@ class Processor:
                 received = self._before_limit(received, consumer)
                 await self._apply(received, consumer)
                 self.waiting_for = None
-                await self._show_progress(received, consumer)
+                await self._show_progress(partitions, consumer)
                 break
             except Fenced:
                 log.info("batch.fenced")
@@ -318,11 +319,16 @@ class Processor:
             log.warning("record.dead_lettered", letter=dead.id, cause=dead.cause.value)
         await self._relay.submit(tally.rows)
 
-    async def _show_progress(self, received: Sequence[Received], consumer: Consumer) -> None:
-        """Tell Kafka, for whoever watches the group's lag. Nothing depends on it."""
-        offsets: dict[TopicPartition, int] = {}
-        for r in received:
-            offsets[TopicPartition(*r.partition)] = r.record.offset + 1
+    async def _show_progress(self, partitions: Iterable[Partition], consumer: Consumer) -> None:
+        """Tell Kafka, for whoever watches the group's lag. Nothing depends on it.
+
+        Also of partitions of which all was applied before: who applied it may have died untold.
+        """
+        offsets = {
+            TopicPartition(*partition): self._positions[partition]
+            for partition in partitions
+            if partition in self._positions
+        }
         for partition, offset in offsets.items():
             end = consumer.highwater(partition)
             if end is not None:
