@@ -111,11 +111,16 @@ class Outbox:
         await write(self._rows, [InsertOne(_to_document(row, at)) for row in rows], session=session)
         return rows
 
-    async def waiting(self, lanes: Sequence[int] | None, limit: int) -> list[Row]:
-        """The oldest rows of these lanes (None: of all), in order."""
-        query = {} if lanes is None else {"lane": {"$in": list(lanes)}}
+    async def waiting(self, lanes: Sequence[int], limit: int) -> list[Row]:
+        """The oldest rows of these lanes, in order."""
+        query = {"lane": {"$in": list(lanes)}}
         documents = await find(self._rows, query, sort=[("_id", 1)], limit=limit)
         return [_from_document(document) for document in documents]
+
+    async def numbers(self) -> dict[int, int]:
+        """How far each lane has come: every row up to there is waiting here or was published."""
+        counters = {row["_id"]: row["number"] for row in await find(self._counters, {})}
+        return {lane: counters.get(lane, 0) for lane in range(self._lanes)}
 
     async def lanes_older_than(self, moment: datetime) -> list[int]:
         """Lanes with rows that a healthy publisher would have published by now."""

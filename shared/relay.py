@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -63,7 +64,7 @@ class Relay:
     async def run(self) -> None:
         """Publish for ever; end it by cancelling, when `drained` or not."""
         delay = 0.1
-        await self._until_published(None)
+        await self._until_published(self._begin)
         while True:
             rows = await self._next()
             try:
@@ -78,7 +79,7 @@ class Relay:
                 log.warning("outbox.waiting", reason=str(error), seconds=delay)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 5)
-                await self._until_published(sorted({row.lane for row in rows}) or None)
+                await self._until_published(partial(self._drain, _last(rows)))
             if self._submitted.empty():
                 self.waiting = 0
                 self._idle.set()
@@ -111,26 +112,39 @@ class Relay:
                 self._reached[row.lane] = row.number
         await self._publish(ready)
         if behind:
-            await self._drain(sorted(behind))
+            await self._drain({lane: n for lane, n in _last(rows).items() if lane in behind})
 
     async def _sweep(self) -> None:
         self.oldest = await self._outbox.oldest()
         if lanes := await self._outbox.lanes_older_than(self._now() - LEFT_BEHIND):
-            await self._drain(lanes)
+            numbers = await self._outbox.numbers()
+            await self._drain({lane: numbers[lane] for lane in lanes})
 
-    async def _drain(self, lanes: Sequence[int] | None) -> None:
-        """Publish lanes from their oldest rows on until MongoDB has no more of them."""
-        while rows := await self._outbox.waiting(lanes, DRAINED_AT_ONCE):
+    async def _begin(self) -> None:
+        """Publish what earlier processes left; from there on memory is enough."""
+        await self._drain(await self._outbox.numbers())
+
+    async def _drain(self, until: Mapping[int, int]) -> None:
+        """Publish these lanes from their oldest rows in MongoDB on, up to these numbers at least.
+
+        Not until they are empty: a busy processor would keep them from ever being so.
+        """
+        left = dict(until)
+        while left and (rows := await self._outbox.waiting(list(left), DRAINED_AT_ONCE)):
             await self._publish(rows)
             for row in rows:
                 self._reached[row.lane] = row.number
+                if row.number >= left.get(row.lane, 0):
+                    left.pop(row.lane, None)
+        for lane, number in left.items():  # no row is left: others have published them
+            self._reached[lane] = max(number, self._reached.get(lane, 0))
 
-    async def _until_published(self, lanes: Sequence[int] | None) -> None:
+    async def _until_published(self, drain: Callable[[], Awaitable[None]]) -> None:
         """Drain, however long Kafka or MongoDB is away."""
         delay = 0.1
         while True:
             try:
-                return await self._drain(lanes)
+                return await drain()
             except Transient as error:
                 log.warning("outbox.waiting", reason=str(error), seconds=delay)
                 await asyncio.sleep(delay)
@@ -146,3 +160,8 @@ class Relay:
             for row in rows:  # what reached Kafka is not known: begin these lanes anew
                 self._reached.pop(row.lane, None)
             raise
+
+
+def _last(rows: Sequence[Row]) -> dict[int, int]:
+    """Last number of each lane."""
+    return {row.lane: row.number for row in sorted(rows, key=lambda row: row.number)}

@@ -1,8 +1,7 @@
 """Accounts, handoffs and managers in MongoDB: one query each to load a batch, one write to save."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from services.handoff.domain import Account, Decision, Handoff, Manager, Status
 from shared.contracts.deals import DealClosed, DealReopened
@@ -112,7 +111,7 @@ class Repository:
 
 
 def _document(state: Account | Handoff | Manager) -> Document:
-    fields: dict[str, Any] = asdict(state)
+    fields: Document = {name: getattr(state, name) for name in state.__slots__}
     return {"_id": fields.pop("id"), **fields}
 
 

@@ -207,7 +207,7 @@ class Repository:
 
 
 def _document(state: Deadline | Reminder) -> Document:
-    fields: dict[str, Any] = asdict(state)
+    fields: Document = {name: getattr(state, name) for name in state.__slots__}
     return {"_id": fields.pop("id"), **fields}
 
 

@@ -1,9 +1,7 @@
 """Figures, the facts they are sums of, and people, in MongoDB."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.reporting.domain import DealFact, Fold
@@ -118,7 +116,7 @@ def _person(person: PersonUpserted | PersonRemoved) -> UpdateOne:
 
 
 def _document(fact: DealFact) -> Document:
-    fields: dict[str, Any] = asdict(fact)
+    fields: Document = {name: getattr(fact, name) for name in fact.__slots__}
     return {"_id": fields.pop("id"), **fields, "amount": Decimal128(fact.amount)}
 
 

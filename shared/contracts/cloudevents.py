@@ -8,6 +8,7 @@ field, why a record cannot be read. The tests read what the SDK writes.
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -84,6 +85,7 @@ def encode(event: Event) -> tuple[bytes, list[tuple[str, bytes]]]:
     return event.data.model_dump_json(exclude_none=True).encode(), headers
 
 
+@lru_cache(maxsize=1024)  # what a batch brings about happened at a few moments
 def write_time(moment: datetime) -> str:
     """RFC 3339 in UTC."""
     return moment.isoformat().removesuffix("+00:00") + "Z"

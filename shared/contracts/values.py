@@ -56,6 +56,8 @@ def _email(text: str) -> str:
 
 
 def _instant(value: Any) -> datetime:
+    if isinstance(value, datetime) and value.tzinfo is UTC:
+        return value
     if isinstance(value, str):
         if not _INSTANT.fullmatch(value):
             raise _wrong("must be RFC 3339 with an offset, e.g. 2017-03-01T12:00:00Z")
@@ -90,10 +92,6 @@ def _currency(value: str) -> str:
     return value
 
 
-def _write_instant(moment: datetime) -> str:
-    return moment.isoformat().removesuffix("+00:00") + "Z"
-
-
 Id: TypeAlias = Annotated[str, _printable(128)]
 Name: TypeAlias = Annotated[str, _printable(200)]
 Text: TypeAlias = Annotated[str, AfterValidator(_text)]
@@ -101,7 +99,6 @@ Email: TypeAlias = Annotated[str, AfterValidator(_email)]
 Instant: TypeAlias = Annotated[
     datetime,
     BeforeValidator(_instant, json_schema_input_type=str),
-    PlainSerializer(_write_instant, return_type=str, when_used="json"),
 ]
 Amount: TypeAlias = Annotated[
     Decimal,

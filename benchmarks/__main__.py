@@ -1,0 +1,209 @@
+"""`python -m benchmarks`: exits 1 when a result is wrong; a speed below its aim is only shown."""
+
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psutil
+from pydantic import SecretStr
+from pymongo import AsyncMongoClient
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.ceiling import BATCH, deal_operations, fold_operations, pymongo_rate, raw_rate
+from shared import mongo
+from shared.config import KafkaSettings, ServiceSettings
+from shared.contracts.deals import AccountRef, DealClosed, Salesperson
+from shared.contracts.directory import PersonUpserted, Role
+from shared.contracts.event import Event, EventData
+from shared.contracts.values import Money
+from tahvil.provision import ProvisionSettings, provision
+from tahvil.publishing import messages, publish
+from tahvil.running import Process, environment
+from tahvil.servers import Servers
+from tahvil.servers.process import free_port
+from tahvil.watching import fetch
+
+ROUNDS = 3
+DEALS = 20_000
+ACCOUNTS = 2_000
+PASSWORD = "a password of the benchmarks"  # noqa: S105 - guards nothing
+console = Console()
+
+
+def event(data: EventData) -> Event:
+    """An event with an id that follows from what it is about."""
+    moment = datetime(2017, 3, 1, 12, tzinfo=UTC)
+    name = f"{data.type}:{data.subject}"
+    return Event(id=name, source="/bench", time=moment, data=data, correlation_id=name)
+
+
+def load() -> list[Event]:
+    """Won deals as a CRM sends them: amounts in cents, 2,000 accounts, 20 salespeople."""
+    return [
+        event(
+            DealClosed.model_validate(
+                {
+                    "deal_id": f"d-{n}",
+                    "outcome": "won",
+                    "closed_at": f"2017-{n % 12 + 1:02d}-15T12:00:00Z",
+                    "amount": Money(value=Decimal(n) / 100, currency="USD"),
+                    "products": ["GTX Pro"],
+                    "account": AccountRef(
+                        id=f"a-{n % ACCOUNTS}", name=f"Account {n % ACCOUNTS}", region="Central"
+                    ),
+                    "salesperson": Salesperson(id=f"s-{n % 20}", name="A Salesperson"),
+                }
+            )
+        )
+        for n in range(DEALS)
+    ]
+
+
+class Bench:
+    """Servers of one round, and the real services on them."""
+
+    def __init__(self, servers: Servers, folder: Path) -> None:
+        self.servers = servers
+        self._folder = folder
+        self.client: AsyncMongoClient[Any] = AsyncMongoClient(servers.mongo.uri)
+
+    def start(self, name: str) -> Process:
+        """A service process, not started yet."""
+        return Process(name, environment(self.servers, PASSWORD), self._folder, free_port())
+
+    async def applied(self, service: str) -> int:
+        """Records that the service has applied, as it counts them itself."""
+        rows = await self.client[service]["offsets"].find().to_list()
+        return sum(row.get("applied", 0) for row in rows)
+
+    async def rate(self, service: str, events: int) -> tuple[Process, float]:
+        """Start a service before which `events` wait; events a second from first to last."""
+        process = self.start(service)
+        await process.start()
+        first, began = 0, 0.0
+        while True:
+            now = await self.applied(service)
+            if now and not first:
+                first, began = now, time.perf_counter()
+            waiting = await self.client[service]["outbox"].count_documents({})
+            if now >= events and not waiting:
+                return process, (events - first) / (time.perf_counter() - began)
+            await asyncio.sleep(0.02)
+
+    def database(self, name: str) -> mongo.Database:
+        """A database of the round's server, through the services' seam."""
+        return mongo.connect(
+            ServiceSettings(
+                kafka_bootstrap=self.servers.kafka.bootstrap,
+                mongo_uri=SecretStr(self.servers.mongo.uri),
+                http_password=SecretStr(PASSWORD),
+            ),
+            name,
+        )
+
+
+async def one_round(number: int) -> dict[str, float]:
+    """Everything once, baselines next to what they are the baseline of."""
+    found: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        async with Servers(Path(folder, "servers")) as servers:
+            await provision(ProvisionSettings(kafka_bootstrap=servers.kafka.bootstrap))
+            bench = Bench(servers, Path(folder))
+            kafka = KafkaSettings(kafka_bootstrap=servers.kafka.bootstrap)
+            people = [
+                event(PersonUpserted(person_id=f"m-{n}", name="M", roles=(Role.ACCOUNT_MANAGER,)))
+                for n in range(50)
+            ]
+            if number == 0:
+                for name in ("handoff", "reminders", "reporting"):
+                    found[f"memory {name}"] = await idle_memory(bench.start(name))
+            await publish(kafka, messages([*people, *load()]))
+            total = DEALS + len(people)
+
+            raw = bench.database("raw_deals")
+            found["deals ceiling"] = await raw_rate(raw, deal_operations, DEALS, BATCH)
+            process, found["deals"] = await bench.rate("handoff", total)
+            await process.child.stop()
+            await check_deals(bench)
+
+            raw = bench.database("raw_folds")
+            found["folds ceiling"] = await raw_rate(raw, fold_operations, DEALS, BATCH)
+            each = bench.database("raw_each")
+            found["per-event transactions"] = await raw_rate(each, fold_operations, 300, 1)
+            process, found["folds"] = await bench.rate("reporting", total + 5 * DEALS)
+            await check_folds(process)
+            await process.child.stop()
+
+            found["motor"] = await raw_rate(bench.database("motor"), fold_operations, DEALS, BATCH)
+            found["pymongo"] = await pymongo_rate(
+                servers.mongo.uri, "pymongo", fold_operations, DEALS, BATCH
+            )
+            await bench.client.close()
+    return found
+
+
+async def check_deals(bench: Bench) -> None:
+    """Every deal has one handoff, every account one manager."""
+    handoffs = await bench.client["handoff"]["handoffs"].find().to_list()
+    owners: dict[str, set[str]] = {}
+    for row in handoffs:
+        owners.setdefault(row["account_id"], set()).add(row["manager_id"])
+    if len({row["deal_id"] for row in handoffs}) != DEALS or len(owners) != ACCOUNTS:
+        sys.exit("void: handoffs are lost or doubled")
+    if any(len(names) != 1 for names in owners.values()):
+        sys.exit("void: an account has two managers")
+
+
+async def check_folds(process: Process) -> None:
+    """The figure equals an independent sum, to the cent."""
+    address = f"{process.door}/figures/deals?by=outcome"
+    (row,) = json.loads(await asyncio.to_thread(fetch, address, PASSWORD))["rows"]
+    expected = sum((Decimal(n) / 100 for n in range(DEALS)), Decimal(0))
+    if (row["count"], Decimal(row["amount"])) != (DEALS, expected):
+        sys.exit(f"void: figures are {row}, not {DEALS} deals of {expected}")
+
+
+async def idle_memory(process: Process) -> float:
+    """MiB resident of a service that is ready and has nothing to do."""
+    await process.start()
+    await asyncio.sleep(3)
+    memory = psutil.Process(process.child.pid).memory_info().rss / 2**20
+    await process.child.stop()
+    return memory
+
+
+async def main() -> None:
+    """Run all rounds and print the medians."""
+    rounds = []
+    for number in range(ROUNDS):
+        with console.status(f"round {number + 1} of {ROUNDS}…"):
+            rounds.append(await one_round(number))
+    median = {
+        name: statistics.median(found[name] for found in rounds if name in found)
+        for name in rounds[0]
+    }
+    table = Table("what", "ours", "baseline", "ratio", "aim")
+    for what, ours, baseline, aim in (
+        ("deals → handoffs, published (1/s)", "deals", "deals ceiling", "≥ 3,000/s; ≥ 0.5"),
+        ("folds (1/s)", "folds", "folds ceiling", "≥ 0.8"),
+        ("folds against per-event (1/s)", "folds", "per-event transactions", "≥ 100"),
+        ("driver: pymongo against motor (1/s)", "pymongo", "motor", "-"),
+    ):
+        ratio = median[ours] / median[baseline]
+        table.add_row(what, f"{median[ours]:,.0f}", f"{median[baseline]:,.0f}", f"{ratio:.2f}", aim)
+    for name, value in median.items():
+        if name.startswith("memory"):
+            table.add_row(f"{name}, idle (MiB)", f"{value:.0f}", "-", "-", "< 120")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

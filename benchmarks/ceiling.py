@@ -1,0 +1,133 @@
+"""The raw ceilings: what MongoDB takes when nothing is read, decided or published."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pymongo import AsyncMongoClient, InsertOne, ReplaceOne, UpdateOne
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from shared import mongo
+from shared.mongo import Database, Decimal128, Session
+
+BATCH = 1000
+Operations = dict[str, list[Any]]
+
+
+def deal_operations(start: int, count: int) -> Operations:
+    """What handoff writes for `count` won deals: inbox, handoff, account, 12 outbox rows."""
+    key, value, headers = b"account-1", b"x" * 330, [["ce_type", b"handoff.created.v1"]] * 9
+    messages = [["handoffs", key, value, headers]] * (5 * count // 12)
+    return {
+        "inbox": [
+            InsertOne({"_id": os.urandom(16), "digest": os.urandom(8)}) for _ in range(count)
+        ],
+        "handoffs": [
+            ReplaceOne(
+                {"_id": f"h-{start + n}"},
+                {
+                    "_id": f"h-{start + n}",
+                    "deal_id": f"d-{n}",
+                    "account_id": "a",
+                    "round": 1,
+                    "status": "assigned",
+                    "closed_at": None,
+                    "manager_id": "mia",
+                },
+                upsert=True,
+            )
+            for n in range(count)
+        ],
+        "outbox": [
+            InsertOne({"_id": f"{lane:03d}:{start}", "lane": lane, "messages": messages})
+            for lane in range(12)
+        ],
+        "offsets": [
+            UpdateOne({"_id": f"deals/{n}"}, {"$set": {"next": start}}, upsert=True)
+            for n in range(12)
+        ],
+    }
+
+
+def fold_operations(start: int, count: int) -> Operations:
+    """What reporting writes for `count` deals: inbox, facts, some hundred figures, offsets."""
+    return {
+        "inbox": [
+            InsertOne({"_id": os.urandom(16), "digest": os.urandom(8)}) for _ in range(count)
+        ],
+        "facts": [
+            ReplaceOne(
+                {"_id": f"d-{start + n}"},
+                {
+                    "_id": f"d-{start + n}",
+                    "outcome": "won",
+                    "closed_at": None,
+                    "salesperson": "sam",
+                    "amount": Decimal128("10.01"),
+                    "currency": "EUR",
+                },
+                upsert=True,
+            )
+            for n in range(count)
+        ],
+        "figures": [
+            UpdateOne(
+                {"_id": f"figure-{n}"},
+                {"$inc": {"count": 1, "amount": Decimal128("10.01")}},
+                upsert=True,
+            )
+            for n in range(min(count, 240))
+        ],
+        "offsets": [
+            UpdateOne({"_id": f"deals/{n % 12}"}, {"$set": {"next": start}}, upsert=True)
+            for n in range(min(count, 12))
+        ],
+    }
+
+
+async def raw_rate(
+    database: Database, operations: Callable[[int, int], Operations], events: int, batch: int
+) -> float:
+    """Events a second, in batches of one transaction each. The documents are made beforehand."""
+    prepared = [operations(start, batch) for start in range(0, events, batch)]
+    await _collections(database, prepared)
+    began = time.perf_counter()
+    for part in prepared:
+
+        async def body(session: Session, part: Operations = part) -> None:
+            for collection, writes in part.items():
+                await mongo.write(database[collection], writes, session=session)
+
+        await mongo.transaction(database, body)
+    return events / (time.perf_counter() - began)
+
+
+async def pymongo_rate(
+    uri: str, name: str, operations: Callable[[int, int], Operations], events: int, batch: int
+) -> float:
+    """The same with PyMongo's own async client, to compare drivers."""
+    client: AsyncMongoClient[Any] = AsyncMongoClient(uri, w="majority", readConcernLevel="majority")
+    database = client[name]
+    prepared = [operations(start, batch) for start in range(0, events, batch)]
+    for collection in prepared[0]:
+        await database.create_collection(collection)
+    began = time.perf_counter()
+    for part in prepared:
+        async with (
+            client.start_session() as session,
+            await session.start_transaction(
+                read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
+            ),
+        ):
+            for collection, writes in part.items():
+                await database[collection].bulk_write(writes, ordered=False, session=session)
+    rate = events / (time.perf_counter() - began)
+    await client.close()
+    return rate
+
+
+async def _collections(database: Database, prepared: Sequence[Operations]) -> None:
+    for collection in prepared[0]:
+        await mongo.create_collection(database, collection)
