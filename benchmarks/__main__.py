@@ -29,7 +29,7 @@ from tahvil.publishing import messages, publish
 from tahvil.running import Process, environment
 from tahvil.servers import Servers
 from tahvil.servers.process import free_port
-from tahvil.watching import fetch
+from tahvil.watching import fetch, standings
 
 ROUNDS = 3
 DEALS = 20_000
@@ -134,11 +134,12 @@ async def one_round(number: int) -> dict[str, float]:
             await process.child.stop()
             await check_deals(bench)
 
+            waiting = (await standings(kafka, {}, PASSWORD))["reporting"].lag
             raw = bench.database("raw_folds")
             found["folds ceiling"] = await raw_rate(raw, fold_operations, DEALS, BATCH)
             each = bench.database("raw_each")
             found["per-event transactions"] = await raw_rate(each, fold_operations, 300, 1)
-            process, found["folds"] = await bench.rate("reporting", total + 5 * DEALS)
+            process, found["folds"] = await bench.rate("reporting", waiting)
             await check_folds(process)
             await process.child.stop()
 
