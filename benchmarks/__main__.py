@@ -128,11 +128,11 @@ async def one_round(number: int) -> dict[str, float]:
             await publish(kafka, messages([*people, *load()]))
             total = DEALS + len(people)
 
-            raw = bench.database("raw_deals")
-            found["deals ceiling"] = await raw_rate(raw, deal_operations, DEALS, BATCH)
             process, found["deals"] = await bench.rate("handoff", total)
             await process.child.stop()
             await check_deals(bench)
+            raw = bench.database("raw_deals")
+            found["deals ceiling"] = await raw_rate(raw, deal_operations, DEALS, BATCH)
 
             waiting = (await standings(kafka, {}, PASSWORD))["reporting"].lag
             raw = bench.database("raw_folds")
