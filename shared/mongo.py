@@ -96,9 +96,8 @@ def connect(settings: ServiceSettings, service: str) -> Database:
 
 
 async def close(database: Database) -> None:
-    """Close the client behind the database."""
+    """Close the client behind the database. A coroutine, as PyMongo's own is."""
     database.client.close()
-    await asyncio.sleep(0)
 
 
 async def ping(database: Database) -> None:

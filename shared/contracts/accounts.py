@@ -3,7 +3,6 @@
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
-from typing_extensions import override
 
 from shared.contracts.event import EventData
 from shared.contracts.topics import Topic
@@ -15,6 +14,8 @@ class DisputeOpened(EventData):
 
     type: ClassVar[str] = "dispute.opened.v1"
     topic: ClassVar[Topic] = Topic.ACCOUNTS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "dispute_id"
     account_id: Id
     dispute_id: Id
     opened_at: Instant
@@ -22,37 +23,19 @@ class DisputeOpened(EventData):
     title: Name | None = None
     notes: Text | None = None
 
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.dispute_id
-
 
 class DisputeUpdated(EventData):
     """Something was done about a dispute."""
 
     type: ClassVar[str] = "dispute.updated.v1"
     topic: ClassVar[Topic] = Topic.ACCOUNTS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "dispute_id"
     account_id: Id
     dispute_id: Id
     updated_at: Instant
     severity: Literal["low", "normal", "high", "critical"] | None = None
     notes: Text | None = None
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.dispute_id
 
 
 class DisputeResolved(EventData):
@@ -60,20 +43,12 @@ class DisputeResolved(EventData):
 
     type: ClassVar[str] = "dispute.resolved.v1"
     topic: ClassVar[Topic] = Topic.ACCOUNTS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "dispute_id"
     account_id: Id
     dispute_id: Id
     resolved_at: Instant
     notes: Text | None = None
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.dispute_id
 
 
 class SatisfactionRecorded(EventData):
@@ -81,20 +56,12 @@ class SatisfactionRecorded(EventData):
 
     type: ClassVar[str] = "satisfaction.recorded.v1"
     topic: ClassVar[Topic] = Topic.ACCOUNTS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "account_id"
     account_id: Id
     score: Annotated[int, Field(ge=0, le=100)]
     recorded_at: Instant
     notes: Text | None = None
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.account_id
 
 
 class OpportunityIdentified(EventData):
@@ -102,6 +69,8 @@ class OpportunityIdentified(EventData):
 
     type: ClassVar[str] = "opportunity.identified.v1"
     topic: ClassVar[Topic] = Topic.ACCOUNTS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "opportunity_id"
     account_id: Id
     opportunity_id: Id
     identified_at: Instant
@@ -109,36 +78,18 @@ class OpportunityIdentified(EventData):
     product: Name | None = None
     amount: Money | None = None
 
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.opportunity_id
-
 
 class OpportunityWon(EventData):
     """An opportunity became a sale."""
 
     type: ClassVar[str] = "opportunity.won.v1"
     topic: ClassVar[Topic] = Topic.ACCOUNTS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "opportunity_id"
     account_id: Id
     opportunity_id: Id
     won_at: Instant
     amount: Money | None = None
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.opportunity_id
 
 
 class OpportunityLost(EventData):
@@ -146,20 +97,12 @@ class OpportunityLost(EventData):
 
     type: ClassVar[str] = "opportunity.lost.v1"
     topic: ClassVar[Topic] = Topic.ACCOUNTS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "opportunity_id"
     account_id: Id
     opportunity_id: Id
     lost_at: Instant
     reason: Text | None = None
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.opportunity_id
 
 
 class BudgetSet(EventData):
@@ -167,20 +110,12 @@ class BudgetSet(EventData):
 
     type: ClassVar[str] = "budget.set.v1"
     topic: ClassVar[Topic] = Topic.ACCOUNTS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "account_id"
     account_id: Id
     period: Name
     amount: Money
     set_at: Instant
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.account_id
 
 
 class BudgetSpent(EventData):
@@ -188,21 +123,13 @@ class BudgetSpent(EventData):
 
     type: ClassVar[str] = "budget.spent.v1"
     topic: ClassVar[Topic] = Topic.ACCOUNTS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "spending_id"
     account_id: Id
     spending_id: Id
     amount: Money
     spent_at: Instant
     purpose: Text | None = None
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.spending_id
 
 
 class TransactionRecorded(EventData):
@@ -210,21 +137,13 @@ class TransactionRecorded(EventData):
 
     type: ClassVar[str] = "transaction.recorded.v1"
     topic: ClassVar[Topic] = Topic.ACCOUNTS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "transaction_id"
     account_id: Id
     transaction_id: Id
     kind: Literal["invoice", "payment", "refund", "credit"]
     amount: Money
     recorded_at: Instant
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.transaction_id
 
 
 class ContactMade(EventData):
@@ -232,21 +151,13 @@ class ContactMade(EventData):
 
     type: ClassVar[str] = "contact.made.v1"
     topic: ClassVar[Topic] = Topic.ACCOUNTS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "account_id"
     account_id: Id
     made_at: Instant
     by: Id
     channel: Name | None = None
     notes: Text | None = None
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.account_id
 
 
 class ProductIntroduced(EventData):
@@ -254,20 +165,12 @@ class ProductIntroduced(EventData):
 
     type: ClassVar[str] = "product.introduced.v1"
     topic: ClassVar[Topic] = Topic.ACCOUNTS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "account_id"
     account_id: Id
     product: Name
     introduced_at: Instant
     by: Id | None = None
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.account_id
 
 
 class TargetSet(EventData):
@@ -275,17 +178,9 @@ class TargetSet(EventData):
 
     type: ClassVar[str] = "target.set.v1"
     topic: ClassVar[Topic] = Topic.ACCOUNTS
+    keyed_by: ClassVar[tuple[str, ...]] = ("manager_id",)
+    about: ClassVar[str] = "manager_id"
     manager_id: Id
     period: Name
     amount: Money
     set_at: Instant
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.manager_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.manager_id

@@ -2,8 +2,6 @@
 
 from typing import ClassVar
 
-from typing_extensions import override
-
 from shared.contracts.event import EventData
 from shared.contracts.topics import Topic
 from shared.contracts.values import Id, Instant, Name, Text
@@ -14,6 +12,8 @@ class DeadlineSet(EventData):
 
     type: ClassVar[str] = "deadline.set.v1"
     topic: ClassVar[Topic] = Topic.DEADLINES
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id", "subject_id")
+    about: ClassVar[str] = "deadline_id"
     deadline_id: Id
     subject_id: Id
     account_id: Id | None = None
@@ -24,22 +24,14 @@ class DeadlineSet(EventData):
     step: Id | None = None
     set_at: Instant
 
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id or self.subject_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.deadline_id
-
 
 class DeadlineMoved(EventData):
     """A deadline is due at another time, or somebody else's."""
 
     type: ClassVar[str] = "deadline.moved.v1"
     topic: ClassVar[Topic] = Topic.DEADLINES
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id", "subject_id")
+    about: ClassVar[str] = "deadline_id"
     deadline_id: Id
     subject_id: Id
     account_id: Id | None = None
@@ -48,37 +40,19 @@ class DeadlineMoved(EventData):
     reason: Text | None = None
     moved_at: Instant
 
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id or self.subject_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.deadline_id
-
 
 class DeadlinePaused(EventData):
     """The clock of a deadline stands still."""
 
     type: ClassVar[str] = "deadline.paused.v1"
     topic: ClassVar[Topic] = Topic.DEADLINES
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id", "subject_id")
+    about: ClassVar[str] = "deadline_id"
     deadline_id: Id
     subject_id: Id
     account_id: Id | None = None
     reason: Text | None = None
     paused_at: Instant
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id or self.subject_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.deadline_id
 
 
 class DeadlineResumed(EventData):
@@ -86,20 +60,12 @@ class DeadlineResumed(EventData):
 
     type: ClassVar[str] = "deadline.resumed.v1"
     topic: ClassVar[Topic] = Topic.DEADLINES
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id", "subject_id")
+    about: ClassVar[str] = "deadline_id"
     deadline_id: Id
     subject_id: Id
     account_id: Id | None = None
     resumed_at: Instant
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id or self.subject_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.deadline_id
 
 
 class DeadlineMet(EventData):
@@ -107,21 +73,13 @@ class DeadlineMet(EventData):
 
     type: ClassVar[str] = "deadline.met.v1"
     topic: ClassVar[Topic] = Topic.DEADLINES
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id", "subject_id")
+    about: ClassVar[str] = "deadline_id"
     deadline_id: Id
     subject_id: Id
     account_id: Id | None = None
     met_at: Instant
     by: Id | None = None
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id or self.subject_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.deadline_id
 
 
 class DeadlineCancelled(EventData):
@@ -129,18 +87,10 @@ class DeadlineCancelled(EventData):
 
     type: ClassVar[str] = "deadline.cancelled.v1"
     topic: ClassVar[Topic] = Topic.DEADLINES
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id", "subject_id")
+    about: ClassVar[str] = "deadline_id"
     deadline_id: Id
     subject_id: Id
     account_id: Id | None = None
     reason: Text | None = None
     cancelled_at: Instant | None = None
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id or self.subject_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.deadline_id

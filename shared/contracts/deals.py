@@ -65,6 +65,7 @@ class DealClosed(EventData):
 
     type: ClassVar[str] = "deal.closed.v1"
     topic: ClassVar[Topic] = Topic.DEALS
+    about: ClassVar[str] = "deal_id"
     deal_id: Id
     outcome: Literal["won", "lost"]
     closed_at: Instant
@@ -81,17 +82,14 @@ class DealClosed(EventData):
     def key(self) -> str:
         return self.account.id
 
-    @property
-    @override
-    def subject(self) -> str:
-        return self.deal_id
-
 
 class DealAmended(EventData):
     """Something about a closed deal was corrected; what is absent stays as it was."""
 
     type: ClassVar[str] = "deal.amended.v1"
     topic: ClassVar[Topic] = Topic.DEALS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "deal_id"
     deal_id: Id
     account_id: Id
     amended_at: Instant
@@ -100,33 +98,15 @@ class DealAmended(EventData):
     products: tuple[Name, ...] | None = None
     closed_at: Instant | None = None
 
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.deal_id
-
 
 class DealReopened(EventData):
     """A closed deal is open again: it counts as neither won nor lost."""
 
     type: ClassVar[str] = "deal.reopened.v1"
     topic: ClassVar[Topic] = Topic.DEALS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "deal_id"
     deal_id: Id
     account_id: Id
     reopened_at: Instant
     reason: Text | None = None
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.deal_id

@@ -43,6 +43,8 @@ class PersonUpserted(EventData):
 
     type: ClassVar[str] = "person.upserted.v1"
     topic: ClassVar[Topic] = Topic.DIRECTORY
+    keyed_by: ClassVar[tuple[str, ...]] = ("person_id",)
+    about: ClassVar[str] = "person_id"
     person_id: Id
     name: Name
     email: Email | None = None
@@ -53,34 +55,16 @@ class PersonUpserted(EventData):
     time_zone: TimeZone = "UTC"
     capacity: Annotated[int, Field(ge=0)] | None = None
 
-    @property
-    @override
-    def key(self) -> str:
-        return self.person_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.person_id
-
 
 class PersonRemoved(EventData):
     """A person has left."""
 
     type: ClassVar[str] = "person.removed.v1"
     topic: ClassVar[Topic] = Topic.DIRECTORY
+    keyed_by: ClassVar[tuple[str, ...]] = ("person_id",)
+    about: ClassVar[str] = "person_id"
     person_id: Id
     removed_at: Instant
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.person_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.person_id
 
 
 class AbsenceSet(EventData):
@@ -91,6 +75,7 @@ class AbsenceSet(EventData):
 
     type: ClassVar[str] = "absence.set.v1"
     topic: ClassVar[Topic] = Topic.DIRECTORY
+    about: ClassVar[str] = "person_id"
     person_id: Id
     absences: tuple[Absence, ...] = ()
 
@@ -98,8 +83,3 @@ class AbsenceSet(EventData):
     @override
     def key(self) -> str:
         return f"{self.person_id}#absence"
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.person_id

@@ -15,15 +15,22 @@ class EventData(Value):
     """CloudEvents type with its major version, e.g. `deal.closed.v1`."""
     topic: ClassVar[Topic]
 
+    keyed_by: ClassVar[tuple[str, ...]] = ()
+    """Fields whose first that is set is the Kafka key."""
+    about: ClassVar[str]
+    """Field with the id of what the event is about."""
+
     @property
     def key(self) -> str:
         """Kafka key: events with one key are applied in order."""
-        raise NotImplementedError
+        key: str = next(value for name in self.keyed_by if (value := getattr(self, name)))
+        return key
 
     @property
     def subject(self) -> str:
         """Id of what the event is about."""
-        raise NotImplementedError
+        subject: str = getattr(self, self.about)
+        return subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

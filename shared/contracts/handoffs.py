@@ -6,7 +6,6 @@ Key: account id.
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
-from typing_extensions import override
 
 from shared.contracts.event import EventData
 from shared.contracts.topics import Topic
@@ -18,6 +17,8 @@ class HandoffCreated(EventData):
 
     type: ClassVar[str] = "handoff.created.v1"
     topic: ClassVar[Topic] = Topic.HANDOFFS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "handoff_id"
     handoff_id: Id
     account_id: Id
     account_name: Name
@@ -31,37 +32,19 @@ class HandoffCreated(EventData):
     missing: tuple[Name, ...] = ()
     created_at: Instant
 
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.handoff_id
-
 
 class HandoffAssigned(EventData):
     """A handoff was given to an account manager, and why to that one."""
 
     type: ClassVar[str] = "handoff.assigned.v1"
     topic: ClassVar[Topic] = Topic.HANDOFFS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "handoff_id"
     handoff_id: Id
     account_id: Id
     manager_id: Id
     reason: Text
     assigned_at: Instant
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.handoff_id
 
 
 class HandoffUnassigned(EventData):
@@ -69,20 +52,12 @@ class HandoffUnassigned(EventData):
 
     type: ClassVar[str] = "handoff.unassigned.v1"
     topic: ClassVar[Topic] = Topic.HANDOFFS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "handoff_id"
     handoff_id: Id
     account_id: Id
     reason: Text
     at: Instant
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.handoff_id
 
 
 class HandoffInfoRequested(EventData):
@@ -90,21 +65,13 @@ class HandoffInfoRequested(EventData):
 
     type: ClassVar[str] = "handoff.info_requested.v1"
     topic: ClassVar[Topic] = Topic.HANDOFFS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "handoff_id"
     handoff_id: Id
     account_id: Id
     questions: tuple[Text, ...]
     requested_at: Instant
     by: Id
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.handoff_id
 
 
 class HandoffAccepted(EventData):
@@ -112,20 +79,12 @@ class HandoffAccepted(EventData):
 
     type: ClassVar[str] = "handoff.accepted.v1"
     topic: ClassVar[Topic] = Topic.HANDOFFS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "handoff_id"
     handoff_id: Id
     account_id: Id
     accepted_at: Instant
     by: Id
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.handoff_id
 
 
 class HandoffReturned(EventData):
@@ -133,21 +92,13 @@ class HandoffReturned(EventData):
 
     type: ClassVar[str] = "handoff.returned.v1"
     topic: ClassVar[Topic] = Topic.HANDOFFS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "handoff_id"
     handoff_id: Id
     account_id: Id
     reasons: tuple[Text, ...]
     returned_at: Instant
     by: Id
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.handoff_id
 
 
 class HandoffStepDone(EventData):
@@ -155,21 +106,13 @@ class HandoffStepDone(EventData):
 
     type: ClassVar[str] = "handoff.step_done.v1"
     topic: ClassVar[Topic] = Topic.HANDOFFS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "handoff_id"
     handoff_id: Id
     account_id: Id
     step: Id
     done_at: Instant
     by: Id
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.handoff_id
 
 
 class HandoffCompleted(EventData):
@@ -177,19 +120,11 @@ class HandoffCompleted(EventData):
 
     type: ClassVar[str] = "handoff.completed.v1"
     topic: ClassVar[Topic] = Topic.HANDOFFS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "handoff_id"
     handoff_id: Id
     account_id: Id
     completed_at: Instant
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.handoff_id
 
 
 class HandoffCancelled(EventData):
@@ -197,20 +132,12 @@ class HandoffCancelled(EventData):
 
     type: ClassVar[str] = "handoff.cancelled.v1"
     topic: ClassVar[Topic] = Topic.HANDOFFS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "handoff_id"
     handoff_id: Id
     account_id: Id
     reason: Text
     at: Instant
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.handoff_id
 
 
 class AccountTransferred(EventData):
@@ -218,21 +145,13 @@ class AccountTransferred(EventData):
 
     type: ClassVar[str] = "account.transferred.v1"
     topic: ClassVar[Topic] = Topic.HANDOFFS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "account_id"
     account_id: Id
     from_manager_id: Id | None = None
     to_manager_id: Id
     reason: Text
     at: Instant
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.account_id
 
 
 class AccountTierChanged(EventData):
@@ -240,18 +159,10 @@ class AccountTierChanged(EventData):
 
     type: ClassVar[str] = "account.tier_changed.v1"
     topic: ClassVar[Topic] = Topic.HANDOFFS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "account_id"
     account_id: Id
     from_tier: Literal["regional", "national", "global"] | None = None
     to_tier: Literal["regional", "national", "global"]
     reason: Text
     at: Instant
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.account_id

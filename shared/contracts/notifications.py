@@ -2,8 +2,6 @@
 
 from typing import ClassVar
 
-from typing_extensions import override
-
 from shared.contracts.event import EventData
 from shared.contracts.topics import Topic
 from shared.contracts.values import Id, Name, Text
@@ -14,19 +12,11 @@ class NotificationRequested(EventData):
 
     type: ClassVar[str] = "notification.requested.v1"
     topic: ClassVar[Topic] = Topic.NOTIFICATIONS
+    keyed_by: ClassVar[tuple[str, ...]] = ("recipient_id",)
+    about: ClassVar[str] = "notification_id"
     notification_id: Id
     recipient_id: Id
     kind: Id
     title: Name
     body: Text
     urgent: bool = False
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.recipient_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.notification_id

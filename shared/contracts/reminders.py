@@ -5,8 +5,6 @@ Key: account id, else the person's id.
 
 from typing import ClassVar
 
-from typing_extensions import override
-
 from shared.contracts.event import EventData
 from shared.contracts.topics import Topic
 from shared.contracts.values import Id, Instant, Text
@@ -17,6 +15,8 @@ class ReminderSent(EventData):
 
     type: ClassVar[str] = "reminder.sent.v1"
     topic: ClassVar[Topic] = Topic.REMINDERS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id", "recipient_id")
+    about: ClassVar[str] = "reminder_id"
     reminder_id: Id
     recipient_id: Id
     channel: Id
@@ -25,22 +25,14 @@ class ReminderSent(EventData):
     account_id: Id | None = None
     sent_at: Instant
 
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id or self.recipient_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.reminder_id
-
 
 class ReminderFailed(EventData):
     """A message could not be delivered at last, and why."""
 
     type: ClassVar[str] = "reminder.failed.v1"
     topic: ClassVar[Topic] = Topic.REMINDERS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id", "recipient_id")
+    about: ClassVar[str] = "reminder_id"
     reminder_id: Id
     recipient_id: Id
     channel: Id
@@ -50,22 +42,14 @@ class ReminderFailed(EventData):
     reason: Text
     failed_at: Instant
 
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id or self.recipient_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.reminder_id
-
 
 class ReminderAcknowledged(EventData):
     """The recipient has seen to it that it was read."""
 
     type: ClassVar[str] = "reminder.acknowledged.v1"
     topic: ClassVar[Topic] = Topic.REMINDERS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id", "recipient_id")
+    about: ClassVar[str] = "reminder_id"
     reminder_id: Id
     recipient_id: Id
     channel: Id
@@ -74,22 +58,14 @@ class ReminderAcknowledged(EventData):
     account_id: Id | None = None
     acknowledged_at: Instant
 
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id or self.recipient_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.reminder_id
-
 
 class DeadlineMissed(EventData):
     """The time came and it was not done."""
 
     type: ClassVar[str] = "deadline.missed.v1"
     topic: ClassVar[Topic] = Topic.REMINDERS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id", "subject_id")
+    about: ClassVar[str] = "deadline_id"
     deadline_id: Id
     subject_id: Id
     account_id: Id | None = None
@@ -97,22 +73,14 @@ class DeadlineMissed(EventData):
     due_at: Instant
     missed_at: Instant
 
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id or self.subject_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.deadline_id
-
 
 class DeadlineEscalated(EventData):
     """Somebody further up was told of a deadline."""
 
     type: ClassVar[str] = "deadline.escalated.v1"
     topic: ClassVar[Topic] = Topic.REMINDERS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id", "subject_id")
+    about: ClassVar[str] = "deadline_id"
     deadline_id: Id
     subject_id: Id
     account_id: Id | None = None
@@ -121,13 +89,3 @@ class DeadlineEscalated(EventData):
     to_id: Id
     step: int
     escalated_at: Instant
-
-    @property
-    @override
-    def key(self) -> str:
-        return self.account_id or self.subject_id
-
-    @property
-    @override
-    def subject(self) -> str:
-        return self.deadline_id
