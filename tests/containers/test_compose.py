@@ -94,6 +94,7 @@ def produce(stack: Stack, line: str) -> None:
     """With kcat where it is installed; else with the console producer of the broker's image."""
     if shutil.which("kcat"):
         where = ["-b", f"127.0.0.1:{stack.kafka}", "-t", "deals", "-k", "acc-1"]
+        where += ["-X", "topic.partitioner=murmur2_random"]
         stack.run("kcat", "-P", *where, text=line)
     else:
         script = (
