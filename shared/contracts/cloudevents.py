@@ -6,8 +6,9 @@ field, why a record cannot be read. The tests read what the SDK writes.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +29,10 @@ _STRUCTURED = "application/cloudevents+json"
 _ATTRIBUTES = ("id", "source", "type", "time", "specversion", "subject", "datacontenttype",
                "partitionkey", "traceparent", "correlationid", "causationid")  # fmt: skip
 _INSTANT = TypeAdapter[datetime](Instant)
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _PROBLEMS_TOLD = 5
+_PROBLEMS_LISTED = 1000
+"""Beyond it they are only counted: naming each of a full MiB of them takes half a second."""
 
 
 class Unreadable(Exception):
@@ -56,7 +60,10 @@ def decode(topic: str, value: bytes | None, headers: Headers) -> Event:
     if len(value) > LARGEST:
         raise Unreadable(f"the value has {len(value)} bytes; at most {LARGEST} are accepted")
     attributes, content_type = _from_headers(headers)
-    if "specversion" in attributes or ("id" in attributes and "type" in attributes):
+    # The content type decides, as the specification says: some add ce_* headers to either mode.
+    if not content_type.startswith(_STRUCTURED) and (
+        "specversion" in attributes or ("id" in attributes and "type" in attributes)
+    ):
         return _event(topic, attributes, value)
     if content_type and not content_type.startswith((_STRUCTURED, "application/json")):
         raise Unreadable(
@@ -88,7 +95,7 @@ def encode(event: Event) -> tuple[bytes, list[tuple[str, bytes]]]:
 @lru_cache(maxsize=1024)  # what a batch brings about happened at a few moments
 def write_time(moment: datetime) -> str:
     """RFC 3339 in UTC."""
-    return moment.isoformat().removesuffix("+00:00") + "Z"
+    return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 def _from_headers(headers: Headers) -> tuple[dict[str, str], str]:
@@ -147,6 +154,7 @@ def _event(topic: str, attributes: Mapping[str, str], data: Any) -> Event:
         raise Unreadable(f"type: {name!r} has a major version this release does not know")
     assert isinstance(model, type)  # noqa: S101 - the two others were raised
     event_id = _text(attributes, "id", 128)
+    trace = attributes.get("traceparent")
     return Event(
         id=event_id,
         source=_text(attributes, "source", 256),
@@ -154,7 +162,7 @@ def _event(topic: str, attributes: Mapping[str, str], data: Any) -> Event:
         data=_data(model, data),
         correlation_id=_optional(attributes, "correlationid") or event_id,
         causation_id=_optional(attributes, "causationid"),
-        traceparent=_optional(attributes, "traceparent"),
+        traceparent=trace if trace and _TRACEPARENT.fullmatch(trace) else None,
     )
 
 
@@ -194,6 +202,8 @@ def _data(model: type[EventData], data: Any) -> EventData:
 
 
 def _in_words(error: ValidationError) -> str:
+    if error.error_count() > _PROBLEMS_LISTED:
+        return f"data: {error.error_count()} problems, too many to name"
     faults = error.errors(include_url=False, include_input=False, include_context=False)
     told = [_fault(fault["loc"], fault["type"], fault["msg"]) for fault in faults[:_PROBLEMS_TOLD]]
     if len(faults) > _PROBLEMS_TOLD:

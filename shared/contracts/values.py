@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 _AMOUNT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,4})?")
@@ -15,6 +22,10 @@ _INSTANT = re.compile(
 _EMAIL = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
 )
+
+_IN_NAMES = str.maketrans(dict.fromkeys("\u200c\u200d\u200e\u200f\xa0\u202f\u3000", " "))
+"""Characters people write names with and Python does not call printable: the half-space of
+Persian and its like, direction marks, spaces that do not break. Read as spaces."""
 
 # ISO 4217, active currencies (2026)
 CURRENCIES = frozenset(
@@ -32,15 +43,18 @@ def _wrong(reason: str) -> PydanticCustomError:
     return PydanticCustomError("value", reason)
 
 
-def _printable(limit: int) -> AfterValidator:
-    reason = f"must be 1 to {limit} printable characters, with no spaces at its ends"
+def _id(text: str) -> str:
+    if 0 < len(text) <= 128 and text.isprintable() and text[0] != " " != text[-1]:
+        return text
+    raise _wrong("must be 1 to 128 printable characters, with no spaces at its ends")
 
-    def check(text: str) -> str:
-        if 0 < len(text) <= limit and text.isprintable() and text[0] != " " != text[-1]:
+
+def _name(text: str) -> str:
+    if len(text) <= 200 and not text.isspace():
+        seen = text if text.isprintable() else text.translate(_IN_NAMES)
+        if seen.isprintable() and seen.strip():
             return text
-        raise _wrong(reason)
-
-    return AfterValidator(check)
+    raise _wrong("must be 1 to 200 printable characters, not only spaces")
 
 
 def _text(text: str) -> str:
@@ -92,26 +106,46 @@ def _currency(value: str) -> str:
     return value
 
 
-Id: TypeAlias = Annotated[str, _printable(128)]
-Name: TypeAlias = Annotated[str, _printable(200)]
-Text: TypeAlias = Annotated[str, AfterValidator(_text)]
-Email: TypeAlias = Annotated[str, AfterValidator(_email)]
+Id: TypeAlias = Annotated[
+    str,
+    AfterValidator(_id),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 128}),
+]
+Name: TypeAlias = Annotated[
+    str,
+    AfterValidator(_name),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200}),
+]
+Text: TypeAlias = Annotated[
+    str, AfterValidator(_text), WithJsonSchema({"type": "string", "maxLength": 10_000})
+]
+Email: TypeAlias = Annotated[
+    str,
+    AfterValidator(_email),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": 254}),
+]
 Instant: TypeAlias = Annotated[
     datetime,
-    BeforeValidator(_instant, json_schema_input_type=str),
+    BeforeValidator(_instant),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Amount: TypeAlias = Annotated[
     Decimal,
-    BeforeValidator(_amount, json_schema_input_type=str),
+    BeforeValidator(_amount),
     PlainSerializer(lambda value: format(value, "f"), return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_AMOUNT.pattern}$"}),
 ]
-Currency: TypeAlias = Annotated[str, AfterValidator(_currency)]
+Currency: TypeAlias = Annotated[
+    str, AfterValidator(_currency), WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$"})
+]
 
 
 class Value(BaseModel):
     """A part of an event's data: never changed, tolerant of fields it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, allow_inf_nan=False
+    )
 
 
 class Money(Value):

@@ -121,6 +121,15 @@ def test_a_large_value_is_refused_by_its_size() -> None:
     assert "the value has 2000" in refusal(structured({"title": "x" * 2_000_000}))
 
 
+@pytest.mark.parametrize(
+    "zone", ["Moon", "", "../../etc/passwd", "/etc/passwd", "a\0b", "x" * 9999]
+)
+def test_a_time_zone_that_is_none_is_refused(zone: str) -> None:
+    data = {"person_id": "mia", "name": "Mia", "time_zone": zone}
+    value = json.dumps({**ENVELOPE, "type": "person.upserted.v1", "data": data}).encode()
+    assert "data.time_zone: must be an IANA time zone" in refusal(value, topic="directory")
+
+
 def test_at_most_five_problems_are_told() -> None:
     reason = refusal(json.dumps({**ENVELOPE, "data": {}}).encode())
     assert reason.count("missing") == 5
