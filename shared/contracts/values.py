@@ -50,16 +50,19 @@ def _id(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    if len(text) <= 200 and not text.isspace():
-        seen = text if text.isprintable() else text.translate(_IN_NAMES)
-        if seen.isprintable() and seen.strip():
-            return text
-    raise _wrong("must be 1 to 200 printable characters, not only spaces")
+    seen = text if text.isprintable() else text.translate(_IN_NAMES)
+    if 0 < len(seen) <= 200 and seen.isprintable() and seen[0] != " " != seen[-1]:
+        return text
+    raise _wrong("must be 1 to 200 printable characters, with no spaces at its ends")
 
 
 def _text(text: str) -> str:
     if len(text) > 10_000 or "\0" in text:
         raise _wrong("must be at most 10000 characters, without the character NUL")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a character, which no JSON of ours could carry
+        raise _wrong("must be Unicode text") from None
     return text
 
 

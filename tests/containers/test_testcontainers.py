@@ -62,16 +62,21 @@ def mongo() -> Iterator[str]:
         yield f"mongodb://127.0.0.1:{port}/?directConnection=true"
 
 
-@pytest.fixture
-async def settings(kafka: str, mongo: str) -> Settings:
+async def provisioned(bootstrap: str) -> None:
+    """Make the topics as soon as the broker answers."""
     deadline = asyncio.get_running_loop().time() + 90
     while True:
         try:
-            await provision(ProvisionSettings(kafka_bootstrap=kafka))
+            await provision(ProvisionSettings(kafka_bootstrap=bootstrap))
             break
         except Misconfigured:  # the broker is still starting
             assert asyncio.get_running_loop().time() < deadline
             await asyncio.sleep(0.5)
+
+
+@pytest.fixture
+async def settings(kafka: str, mongo: str) -> Settings:
+    await provisioned(kafka)
     return Settings(
         kafka_bootstrap=kafka, mongo_uri=SecretStr(mongo), http_password=SecretStr(PASSWORD)
     )
