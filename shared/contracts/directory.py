@@ -57,7 +57,7 @@ class PersonUpserted(EventData):
     reports_to: Id | None = None
     language: Literal["fa", "en"] = "en"
     time_zone: TimeZone = "UTC"
-    capacity: Annotated[int, Field(ge=0)] | None = None
+    capacity: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
 
 
 class PersonRemoved(EventData):

@@ -3,7 +3,9 @@
 Key: account id, else the person's id.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from shared.contracts.event import EventData
 from shared.contracts.topics import Topic
@@ -87,5 +89,5 @@ class DeadlineEscalated(EventData):
     owner_id: Id
     due_at: Instant
     to_id: Id
-    step: int
+    step: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
     escalated_at: Instant

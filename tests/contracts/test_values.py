@@ -165,6 +165,7 @@ def test_text_may_have_lines_but_an_end() -> None:
     assert TEXTS.validate_python("a\r\n\tb" + "x" * 9995)
     assert "at most 10000" in reason(TEXTS, "x" * 10_001)
     assert "NUL" in reason(TEXTS, "a\0")
+    assert reason(TEXTS, "a\ud800") == "must be Unicode text"
 
 
 @pytest.mark.parametrize("text", ["a@b.example", "a.b+c@x-y.example", "a@localhost"])
