@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.ceiling import BATCH, deal_operations, fold_operations, pymongo_rate, raw_rate
+from services.handoff.repository import INDEXES
 from shared import mongo
 from shared.config import KafkaSettings, ServiceSettings
 from shared.contracts.deals import AccountRef, DealClosed, Salesperson
@@ -144,7 +145,7 @@ async def deals_round() -> dict[str, float]:
         await process.child.stop()
         await check_deals(bench)
         raw = bench.database("raw_deals")
-        found["deals ceiling"] = await raw_rate(raw, deal_operations, DEALS, BATCH)
+        found["deals ceiling"] = await raw_rate(raw, deal_operations, DEALS, BATCH, INDEXES)
     return found
 
 

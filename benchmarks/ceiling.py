@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from pymongo import AsyncMongoClient, InsertOne, ReplaceOne, UpdateOne
@@ -10,14 +11,14 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from shared import mongo
-from shared.mongo import Database, Decimal128, Session
+from shared.mongo import Database, Decimal128, IndexModel, Session
 
 BATCH = 1000
 Operations = dict[str, list[Any]]
 
 
 def deal_operations(start: int, count: int) -> Operations:
-    """What handoff writes for `count` won deals: inbox, handoff, account, 12 outbox rows."""
+    """What handoff writes for `count` won deals of as many accounts: states, 12 outbox rows."""
     key, value, headers = b"account-1", b"x" * 330, [["ce_type", b"handoff.created.v1"]] * 9
     messages = [["handoffs", key, value, headers]] * (5 * count // 12)
     return {
@@ -39,6 +40,25 @@ def deal_operations(start: int, count: int) -> Operations:
                 upsert=True,
             )
             for n in range(count)
+        ],
+        "accounts": [
+            ReplaceOne(
+                {"_id": f"a-{(start + n) % 2000}"},
+                {
+                    "_id": f"a-{(start + n) % 2000}",
+                    "name": "Account",
+                    "region": "Central",
+                    "manager_id": f"m-{n % 50}",
+                },
+                upsert=True,
+            )
+            for n in range(count)
+        ],
+        "managers": [
+            UpdateOne({"_id": f"m-{n}"}, {"$inc": {"load": 1}}, upsert=True) for n in range(50)
+        ],
+        "outbox_lanes": [
+            UpdateOne({"_id": lane}, {"$set": {"number": start}}, upsert=True) for lane in range(12)
         ],
         "outbox": [
             InsertOne({"_id": f"{lane:03d}:{start}", "lane": lane, "messages": messages})
@@ -88,11 +108,18 @@ def fold_operations(start: int, count: int) -> Operations:
 
 
 async def raw_rate(
-    database: Database, operations: Callable[[int, int], Operations], events: int, batch: int
+    database: Database,
+    operations: Callable[[int, int], Operations],
+    events: int,
+    batch: int,
+    indexes: Mapping[str, Sequence[IndexModel]] = MappingProxyType({}),
 ) -> float:
     """Events a second, in batches of one transaction each. The documents are made beforehand."""
     prepared = [operations(start, batch) for start in range(0, events, batch)]
-    await _collections(database, prepared)
+    for collection in prepared[0]:
+        await mongo.create_collection(database, collection)
+        if models := indexes.get(collection):
+            await database[collection].create_indexes(list(models))
     began = time.perf_counter()
     for part in prepared:
 
@@ -126,8 +153,3 @@ async def pymongo_rate(
     rate = events / (time.perf_counter() - began)
     await client.close()
     return rate
-
-
-async def _collections(database: Database, prepared: Sequence[Operations]) -> None:
-    for collection in prepared[0]:
-        await mongo.create_collection(database, collection)

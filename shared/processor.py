@@ -367,5 +367,10 @@ def _offset_id(partition: Partition) -> str:
 
 
 def _place(received: Received) -> dict[str, Any]:
-    record = received.record
-    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+    record, event = received.record, received.event
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "correlation_id": event.correlation_id if event else None,
+    }

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -62,6 +63,10 @@ Build = Callable[[Plumbing[S]], Service]
 
 def main(name: str, settings: type[S], build: Build[S]) -> None:
     """Run a service until SIGTERM. Exit code 1 with one clear line when it cannot start."""
+    # A batch makes some 10^5 objects that all live until its commit: at Python's own thresholds
+    # the collector walks them again and again, a third of the time of a deal (measured).
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     try:
         values = settings.read()
         logs.configure(json=values.log_json)

@@ -23,8 +23,10 @@ class EventData(Value):
     @property
     def key(self) -> str:
         """Kafka key: events with one key are applied in order."""
-        key: str = next(value for name in self.keyed_by if (value := getattr(self, name)))
-        return key
+        for name in self.keyed_by:
+            if key := getattr(self, name):
+                return str(key)
+        raise AssertionError  # pragma: no cover - the last of the fields is required
 
     @property
     def subject(self) -> str:
