@@ -178,8 +178,8 @@ async def memory() -> dict[str, float]:
 async def check_deals(bench: Bench) -> None:
     """Every deal has one handoff, every account one manager, every message is on Kafka once."""
     published = (await standings(bench.kafka, {}, PASSWORD))["reporting"].lag - DEALS - 50
-    if published != 5 * DEALS:
-        sys.exit(f"void: {published} messages are on Kafka, not five a deal")
+    if published != 6 * DEALS:
+        sys.exit(f"void: {published} messages are on Kafka, not six a deal")
     handoffs = await bench.client["handoff"]["handoffs"].find().to_list()
     owners: dict[str, set[str]] = {}
     for row in handoffs:

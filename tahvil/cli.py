@@ -1,34 +1,42 @@
 """The command `tahvil`. Each command is a few lines; the work is in the modules beside this one."""
 
 import asyncio
+import json
 import logging
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from urllib.error import HTTPError
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from services.handoff.config import RulesSettings
 from shared.clock import utc_now
 from shared.contracts.cloudevents import Skipped, Unreadable, decode
-from shared.contracts.topics import SERVICES
+from shared.contracts.topics import SERVICES, Topic
 from shared.errors import Misconfigured, Transient
 from shared.http import USER
 from shared.outbox import Message
-from tahvil import crm, dead_letters, team
+from tahvil import assigning, crm, dead_letters, team
 from tahvil.demo import bar, demo
 from tahvil.provision import ProvisionSettings, provision
 from tahvil.publishing import messages, publish
+from tahvil.reading import events
 from tahvil.running import DATA, Running, client, everything
-from tahvil.watching import standings
+from tahvil.watching import fetch, standings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 letters_app = typer.Typer(no_args_is_help=True, help="Records that a service set aside.")
 team_app = typer.Typer(no_args_is_help=True, help="The people the services know.")
+assign_app = typer.Typer(no_args_is_help=True, help="Who gets which account, and why.")
 app.add_typer(letters_app, name="dead-letters")
+app.add_typer(assign_app, name="assign")
 app.add_typer(team_app, name="team")
 console = Console()
 
@@ -87,9 +95,9 @@ def import_crm(
     data: Data = DATA,
 ) -> None:
     """Publish the closed opportunities of a CRM export as deal events."""
-    events = crm.read(folder)
+    deals = crm.read(folder)
     with bar() as progress:
-        _publish(progress, "Publishing deals", messages(events), data)
+        _publish(progress, "Publishing deals", messages(deals), data)
 
 
 @app.command(name="publish")
@@ -99,7 +107,7 @@ def publish_file(
     data: Data = DATA,
 ) -> None:
     """Publish CloudEvents of a file. Nothing is published unless every line is in order."""
-    events = []
+    found = []
     try:
         lines = file.read_bytes().splitlines()
     except OSError as error:
@@ -108,11 +116,11 @@ def publish_file(
         if not line.strip():
             continue
         try:
-            events.append(decode(topic, line, []))
+            found.append(decode(topic, line, []))
         except (Unreadable, Skipped) as error:
             raise Misconfigured(f"{file}, line {number}: {error.reason}") from None
     with bar() as progress:
-        _publish(progress, "Publishing", messages(events), data)
+        _publish(progress, "Publishing", messages(found), data)
 
 
 @team_app.command("publish")
@@ -142,6 +150,48 @@ def status(data: Data = DATA) -> None:
             str(now.dead_letters),
         )
     console.print(table)
+
+
+@assign_app.command()
+def explain(handoff: str, data: Data = DATA) -> None:
+    """Say why a handoff went to whom it went, and why nobody else got it."""
+    running = Running.find(data)
+    if running is None:
+        raise Misconfigured(f"nothing runs with {data}: start it with `tahvil up`")
+    address = f"{running.doors['handoff']}/handoffs/{quote(handoff, safe='')}/explanation"
+    try:
+        content = fetch(address, running.password)
+    except HTTPError as error:
+        raise Misconfigured(f"{json.loads(error.read())['detail']}") from None
+    for line in assigning.explained(json.loads(content)):
+        console.print(line)
+
+
+@assign_app.command(name="simulate")
+def run_simulation(
+    directory: Annotated[Path, typer.Option(help="the other team file")],
+    crm_folder: Annotated[
+        Path | None, typer.Option("--crm", help="take the deals of a CRM export, not of Kafka")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="compare with this team file, not with the directory")
+    ] = None,
+    data: Data = DATA,
+) -> None:
+    """Replay past deals with another directory and show the difference. Changes nothing."""
+    beginning = datetime(1970, 1, 1, tzinfo=UTC)
+    deals = crm.read(crm_folder) if crm_folder else asyncio.run(events(client(data), Topic.DEALS))
+    people = (
+        team.read(against, beginning)
+        if against
+        else asyncio.run(events(client(data), Topic.DIRECTORY))
+    )
+    rules = RulesSettings().rules()
+    now = assigning.simulate(people, deals, rules)
+    other = assigning.simulate(team.read(directory, beginning), deals, rules)
+    console.print(assigning.compared(now, other))
+    for line in assigning.told(now, other):
+        console.print(line)
 
 
 @letters_app.command("list")

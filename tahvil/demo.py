@@ -37,7 +37,7 @@ async def demo(data: Path, console: Console) -> None:
     """Start everything, import, show, stop."""
     Servers.forget(data)
     with console.status("Starting Kafka, MongoDB and the three services…"):
-        system = everything(data)
+        system = everything(data, {"TAHVIL_CALENDAR": str(EXAMPLE / "calendar.yaml")})
         running = await system.__aenter__()
     try:
         console.print(f"Kafka {running.kafka}, three services, a mail catcher: all real, all local")

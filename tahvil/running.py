@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from shared.config import KafkaSettings
@@ -85,8 +86,10 @@ def environment(servers: Servers, password: str) -> dict[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def everything(data: Path) -> AsyncIterator[Running]:
-    """Servers, topics and services, ready; stopped in order at the end."""
+async def everything(
+    data: Path, extra: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Running]:
+    """Servers, topics and services, ready; stopped in order at the end. `extra`: settings."""
     async with Servers(data) as servers:
         settings = ProvisionSettings(kafka_bootstrap=servers.kafka.bootstrap)
         await provision(settings)
@@ -97,7 +100,8 @@ async def everything(data: Path) -> AsyncIterator[Running]:
         for name in SERVICES:
             folder = data / "services" / name
             folder.mkdir(parents=True, exist_ok=True)
-            processes.append(Process(name, environment(servers, password), logs, kept_port(folder)))
+            values = {**environment(servers, password), **extra}
+            processes.append(Process(name, values, logs, kept_port(folder)))
         note = data / _NOTE
         try:
             await asyncio.gather(*(process.start() for process in processes))

@@ -1,7 +1,115 @@
-"""Settings of the handoff service: those that every service has."""
+"""Settings of the handoff service: its rules, besides what every service has."""
 
-from shared.config import ServiceSettings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import yaml
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from services.handoff.assignment import Policy, Tier
+from services.handoff.rules import Rules, TierRules
+from shared import working_time
+from shared.config import KafkaSettings, ServiceSettings
+from shared.contracts.values import Money
+from shared.errors import Misconfigured
+from shared.working_time import Calendar
 
 
-class Settings(ServiceSettings):
-    """Nothing of its own yet: the rules are in the domain, the people in the directory."""
+class RulesSettings(BaseSettings):
+    """The rules of the company. The command line reads them too, to simulate."""
+
+    model_config = KafkaSettings.model_config
+
+    calendar: Path | None = Field(
+        None, description="YAML file of the company's working hours; none: Mon-Fri 9-17 UTC"
+    )
+    tier_weights: dict[Tier, int] = Field(
+        {Tier.REGIONAL: 1, Tier.NATIONAL: 2, Tier.GLOBAL: 4},
+        description="how much of a manager's capacity an account of each tier takes",
+    )
+    revenue_step: Money | None = Field(
+        None, description="won value that adds one to an account's weight; none: revenue adds none"
+    )
+    revenue_most: int = Field(10, ge=0, description="what revenue adds to a weight at most")
+    tier_won: dict[Tier, Money] = Field(
+        default_factory=dict, description="won value of an account's group that gives it a tier"
+    )
+    tier_countries: dict[Tier, int] = Field(
+        default_factory=dict, description="number of countries of a group that gives it a tier"
+    )
+    tier_key: Tier | None = Field(Tier.GLOBAL, description="tier of a key account")
+    tier_keep: Decimal = Field(
+        Decimal("0.8"), gt=0, le=1, description="part of a threshold that keeps a tier"
+    )
+    ramp: timedelta = Field(
+        timedelta(days=30),
+        description="time in which somebody new or back from leave catches up with the others",
+    )
+    cover_after: timedelta = Field(
+        timedelta(days=3),
+        description="absences of this length or longer have their accounts covered",
+    )
+    assign_within: timedelta = Field(
+        timedelta(hours=4), description="working time of the head for what nobody can take"
+    )
+    accept_within: timedelta = Field(
+        timedelta(hours=8), description="working time of a manager to accept, ask or return"
+    )
+    answer_within: timedelta = Field(
+        timedelta(hours=8), description="working time of a salesperson to answer or mend"
+    )
+
+    def rules(self) -> Rules:
+        """The rules as the domain takes them; `Misconfigured` names the file and the field."""
+        return Rules(
+            policy=Policy(
+                tier_weights=self.tier_weights,
+                revenue_step=self.revenue_step,
+                revenue_most=self.revenue_most,
+                ramp=self.ramp,
+            ),
+            tiers=TierRules(
+                won=self.tier_won,
+                countries=self.tier_countries,
+                key=self.tier_key,
+                keep=self.tier_keep,
+            ),
+            working=CompanyTime(self._calendar()),
+            assign_within=self.assign_within,
+            accept_within=self.accept_within,
+            answer_within=self.answer_within,
+        )
+
+    def _calendar(self) -> Calendar:
+        if self.calendar is None:
+            return Calendar.monday_to_friday("UTC")
+        try:
+            content = yaml.safe_load(self.calendar.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise Misconfigured(f"TAHVIL_CALENDAR: {self.calendar}: {error}") from None
+        if not isinstance(content, Mapping):
+            raise Misconfigured(f"TAHVIL_CALENDAR: {self.calendar}: must be a mapping")
+        return working_time.parse(content, str(self.calendar))
+
+
+class Settings(RulesSettings, ServiceSettings):
+    """Everything the service reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyTime:
+    """Working time of the company's calendar."""
+
+    calendar: Calendar
+
+    def add(self, start: datetime, amount: timedelta) -> datetime:
+        """When that much working time has passed."""
+        return working_time.add(self.calendar, start, amount)
+
+    def add_days(self, start: datetime, days: int) -> datetime:
+        """The same time of day, that many working days later."""
+        return working_time.add_days(self.calendar, start, days)

@@ -1,12 +1,27 @@
-"""The rules of a handoff. Nothing here reads a clock, makes up an id, logs or awaits."""
+"""How a handoff begins, finds its manager and ends.
 
-from collections.abc import Iterable, Mapping, Sequence
+Nothing in the rules reads a clock, makes up an id, logs or awaits. What the two sides do with a
+handoff is in `lifecycle`, how accounts change hands in `portfolio`, who gets one in `assignment`.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
+from decimal import Decimal
 
-from shared.contracts.deadlines import DeadlineCancelled, DeadlineSet
-from shared.contracts.deals import DealClosed, DealReopened
+from services.handoff.assignment import Choice, Manager, Pool
+from services.handoff.rules import Rules
+from services.handoff.states import (
+    Account,
+    Deadline,
+    Explanation,
+    Handoff,
+    Status,
+    cancel_deadline,
+    meet_deadline,
+    set_deadline,
+)
+from shared.contracts.deals import DealAmended, DealClosed, DealReopened, Package
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import (
     HandoffAssigned,
@@ -15,68 +30,7 @@ from shared.contracts.handoffs import (
     HandoffUnassigned,
 )
 from shared.contracts.ids import derived
-
-LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
-
-
-class Status(StrEnum):
-    """Where a handoff stands."""
-
-    UNASSIGNED = "unassigned"
-    ASSIGNED = "assigned"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One line of the checklist; `after` counts from the moment the deal was closed."""
-
-    id: str
-    title: str
-    after: timedelta
-
-
-CHECKLIST = (
-    Step(id="welcome-call", title="Welcome call", after=timedelta(days=1)),
-    Step(id="kick-off", title="Kick-off meeting", after=timedelta(days=5)),
-    Step(id="first-review", title="First review with the customer", after=timedelta(days=30)),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manager:
-    """An account manager as assignment sees one."""
-
-    id: str
-    regions: tuple[str, ...] = ()
-    """Where accounts may be; none: anywhere."""
-    active: bool = True
-    load: int = 0
-    """Accounts managed now."""
-    last_assigned: datetime = LONG_AGO
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """A customer and who manages it."""
-
-    id: str
-    name: str
-    region: str | None = None
-    manager_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handoff:
-    """The handover of one deal. A deal that is reopened and won again begins a new round."""
-
-    id: str
-    deal_id: str
-    account_id: str
-    round: int
-    status: Status
-    closed_at: datetime
-    manager_id: str | None = None
+from shared.contracts.values import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +39,8 @@ class Decision:
 
     account: Account | None = None
     handoff: Handoff | None = None
-    manager: Manager | None = None
+    managers: tuple[Manager, ...] = ()
+    explanation: Explanation | None = None
     publish: tuple[EventData, ...] = ()
 
 
@@ -95,7 +50,8 @@ def close_deal(
     *,
     account: Account | None,
     handoff: Handoff | None,
-    managers: Mapping[str, Manager],
+    pool: Pool,
+    rules: Rules,
 ) -> Decision:
     """Begin the handoff of a won deal: at most one is live, however often the deal is won.
 
@@ -103,56 +59,69 @@ def close_deal(
     """
     if deal.outcome != "won" or (handoff and handoff.status != Status.CANCELLED):
         return Decision()
-    if account is None:
-        account = Account(id=deal.account.id, name=deal.account.name, region=deal.account.region)
+    known = account or Account(id=deal.account.id, name=deal.account.name)
+    account = _told(known, deal)
     number = handoff.round + 1 if handoff else 1
+    score, missing = completeness(deal)
     begun = Handoff(
         id=derived("handoff", deal.account.id, deal.deal_id, str(number)),
         deal_id=deal.deal_id,
         account_id=account.id,
+        kind="expansion" if account.manager_id else "new",
         round=number,
         status=Status.UNASSIGNED,
-        closed_at=deal.closed_at,
-    )
-    score, missing = completeness(deal)
-    created = HandoffCreated(
-        handoff_id=begun.id,
-        account_id=account.id,
-        account_name=account.name,
-        deal_id=deal.deal_id,
-        kind="expansion" if account.manager_id else "new",
         salesperson_id=deal.salesperson.id,
-        region=account.region,
-        amount=deal.amount,
         closed_at=deal.closed_at,
+        amount=deal.amount,
         completeness=score,
         missing=missing,
-        created_at=at,
+        package=deal.package,
     )
-    given = assign(begun, account, at, managers)
-    return replace(given, publish=(created, *given.publish))
+    return begin(begun, account, at, pool, rules)
 
 
 def assign(
-    handoff: Handoff, account: Account, at: datetime, managers: Mapping[str, Manager]
+    handoff: Handoff,
+    account: Account,
+    at: datetime,
+    pool: Pool,
+    rules: Rules,
+    *,
+    excluded: Iterable[str] = (),
 ) -> Decision:
     """Give a handoff to the account's manager, or to the one who is to manage it from now on."""
-    manager = None
-    reason = "manages the account"
-    if account.manager_id is None:
-        manager = least_loaded(account.region, managers.values())
-        if manager is None:
-            why = f"no active account manager for region {account.region or 'any'}"
+    explanation = None
+    managers: tuple[Manager, ...] = ()
+    manager_id, reason = account.manager_id, "manages the account"
+    if manager_id is None:
+        weight = _weight(account, rules)
+        choice = pool.choose(account.need, weight, at, rules.policy, excluded=excluded)
+        explanation = _explain(handoff, account, weight, at, choice)
+        if choice.manager is None:
             refusal = HandoffUnassigned(
-                handoff_id=handoff.id, account_id=account.id, reason=why, at=at
+                handoff_id=handoff.id, account_id=account.id, reason=choice.why, at=at
             )
-            return Decision(account=account, handoff=handoff, publish=(refusal,))
-        reason = "least loaded in the region"
-        account = replace(account, manager_id=manager.id)
-        manager = replace(manager, load=manager.load + 1, last_assigned=at)
-    manager_id = account.manager_id
-    assert manager_id is not None  # noqa: S101 - set just above
-    handoff = replace(handoff, status=Status.ASSIGNED, manager_id=manager_id)
+            if (head := pool.head) and not handoff.deadlines:
+                due = Deadline(
+                    step="assign",
+                    title="Find an account manager",
+                    owner_id=head,
+                    due_at=rules.working.add(at, rules.assign_within),
+                )
+                handoff = replace(handoff, deadlines=(due,))
+                told = (refusal, set_deadline(handoff, account, due, at))
+                return Decision(account, handoff, (), explanation, told)
+            return Decision(account, handoff, (), explanation, (refusal,))
+        manager_id, reason = choice.manager.id, choice.why
+        managers = (pool.give(manager_id, weight, at),)
+        account = replace(account, manager_id=manager_id, weight=weight)
+    waiting = handoff
+    handoff = replace(
+        waiting,
+        status=Status.ASSIGNED,
+        manager_id=manager_id,
+        deadlines=_deadlines(handoff, manager_id, at, rules),
+    )
     assigned = HandoffAssigned(
         handoff_id=handoff.id,
         account_id=account.id,
@@ -160,91 +129,161 @@ def assign(
         reason=reason,
         assigned_at=at,
     )
-    return Decision(
-        account=account,
-        handoff=handoff,
-        manager=manager,
-        publish=(assigned, *_deadlines(handoff, account, manager_id, at)),
-    )
-
-
-def least_loaded(region: str | None, managers: Iterable[Manager]) -> Manager | None:
-    """Who has the fewest accounts; of equals, who waits longest; then by id, to be replayable."""
-    fitting = [
-        m for m in managers if m.active and (not m.regions or region is None or region in m.regions)
+    published = [
+        *(meet_deadline(waiting, d, manager_id, at) for d in waiting.deadlines),
+        *(set_deadline(handoff, account, d, at) for d in handoff.deadlines),
     ]
-    return min(fitting, key=lambda m: (m.load, m.last_assigned, m.id), default=None)
+    return Decision(account, handoff, managers, explanation, (assigned, *published))
 
 
-def changed(manager: Manager, *, regions: tuple[str, ...], active: bool) -> Manager:
-    """Take over what the directory says of a manager; the load stays."""
-    return replace(manager, regions=regions, active=active)
+def amend_deal(deal: DealAmended, *, account: Account | None, handoff: Handoff | None) -> Decision:
+    """Correct a won deal. Its manager stays; the customer's won value follows."""
+    if handoff is None or account is None or handoff.status == Status.CANCELLED:
+        return Decision()
+    changed = replace(
+        handoff, amount=deal.amount or handoff.amount, closed_at=deal.closed_at or handoff.closed_at
+    )
+    won = _moved(account.won, handoff.amount, changed.amount)
+    return Decision(replace(account, won=won), changed)
 
 
-def removed(manager: Manager) -> Manager:
-    """Give no more accounts to somebody who has left."""
-    return replace(manager, active=False)
+def reopen_deal(
+    deal: DealReopened, at: datetime, *, account: Account | None, handoff: Handoff | None
+) -> Decision:
+    """Cancel the handoff of a deal that is not won any more, and its open deadlines.
 
-
-def reopen_deal(deal: DealReopened, at: datetime, *, handoff: Handoff | None) -> Decision:
-    """Cancel the live handoff of a deal that is not won any more, and its deadlines."""
-    if handoff is None or handoff.status == Status.CANCELLED:
+    The customer keeps its manager, who knows it, should the deal be won again.
+    """
+    if handoff is None or account is None or handoff.status == Status.CANCELLED:
         return Decision()
     reason = deal.reason or "the deal was reopened"
     cancelled = HandoffCancelled(
         handoff_id=handoff.id, account_id=handoff.account_id, reason=reason, at=at
     )
-    deadlines = (
-        tuple(
-            DeadlineCancelled(
-                deadline_id=_deadline_id(handoff, step),
-                account_id=handoff.account_id,
-                subject_id=handoff.id,
-                reason=reason,
-            )
-            for step in CHECKLIST
-        )
-        if handoff.status == Status.ASSIGNED
-        else ()
-    )
-    return Decision(
-        handoff=replace(handoff, status=Status.CANCELLED), publish=(cancelled, *deadlines)
-    )
+    deadlines = tuple(cancel_deadline(handoff, d, reason, at) for d in handoff.deadlines)
+    account = replace(account, won=_moved(account.won, handoff.amount, None))
+    ended = replace(handoff, status=Status.CANCELLED, deadlines=())
+    return Decision(account, ended, publish=(cancelled, *deadlines))
 
 
 def completeness(deal: DealClosed) -> tuple[int, tuple[str, ...]]:
     """How much of what the account manager should know is told, 0-100, and what is missing."""
-    package = deal.package
-    told = {
-        "amount": deal.amount,
-        "products": deal.products,
+    told = {"amount": deal.amount, "products": deal.products}
+    return score({**told, **package_told(deal.package)})
+
+
+def package_told(package: Package | None) -> Mapping[str, object]:
+    """The parts of a package that count, and what is told of each."""
+    return {
         "package.contacts": package and package.contacts,
         "package.needs": package and package.needs,
         "package.promises": package and package.promises,
         "package.relationship": package and package.relationship,
     }
+
+
+def score(told: Mapping[str, object]) -> tuple[int, tuple[str, ...]]:
+    """Percentage of what is told, and the names of the rest."""
     missing = tuple(name for name, value in told.items() if not value)
     return round(100 * (len(told) - len(missing)) / len(told)), missing
 
 
-def _deadlines(
-    handoff: Handoff, account: Account, owner_id: str, at: datetime
-) -> Sequence[DeadlineSet]:
-    return [
-        DeadlineSet(
-            deadline_id=_deadline_id(handoff, step),
-            account_id=account.id,
-            account_name=account.name,
-            subject_id=handoff.id,
-            title=step.title,
-            owner_id=owner_id,
-            due_at=handoff.closed_at + step.after,
-            step=step.id,
-            set_at=at,
-        )
-        for step in CHECKLIST
-    ]
+def begin(
+    handoff: Handoff,
+    account: Account,
+    at: datetime,
+    pool: Pool,
+    rules: Rules,
+    *,
+    excluded: Iterable[str] = (),
+) -> Decision:
+    """Open a handoff and give it away."""
+    created = HandoffCreated(
+        handoff_id=handoff.id,
+        account_id=account.id,
+        account_name=account.name,
+        deal_id=handoff.deal_id,
+        kind=handoff.kind,
+        salesperson_id=handoff.salesperson_id,
+        region=account.region,
+        amount=handoff.amount,
+        closed_at=handoff.closed_at,
+        completeness=handoff.completeness,
+        missing=handoff.missing,
+        created_at=at,
+    )
+    given = assign(handoff, account, at, pool, rules, excluded=excluded)
+    return replace(given, publish=(created, *given.publish))
 
 
-def _deadline_id(handoff: Handoff, step: Step) -> str:
-    return f"{handoff.id}:{step.id}"
+def _told(account: Account, deal: DealClosed) -> Account:
+    """Take over what a won deal says of the customer; what it does not say stays."""
+    ref = deal.account
+    language = deal.package.language if deal.package else None
+    return replace(
+        account,
+        name=ref.name,
+        city=ref.city or account.city,
+        region=ref.region or account.region,
+        country=ref.country or account.country,
+        industry=ref.industry or account.industry,
+        language=language or account.language,
+        key=account.key if ref.key is None else ref.key,
+        group_id=ref.parent_id or account.group_id,
+        won=_moved(account.won, None, deal.amount),
+        salesperson_id=deal.salesperson.id,
+        deal_id=deal.deal_id,
+    )
+
+
+def _moved(
+    won: Mapping[str, Decimal], before: Money | None, after: Money | None
+) -> Mapping[str, Decimal]:
+    changed = dict(won)
+    if before:
+        changed[before.currency] = changed.get(before.currency, Decimal(0)) - before.value
+    if after:
+        changed[after.currency] = changed.get(after.currency, Decimal(0)) + after.value
+    return changed
+
+
+def _weight(account: Account, rules: Rules) -> int:
+    return rules.policy.weight(account.tier, account.won)
+
+
+def _explain(
+    handoff: Handoff, account: Account, weight: int, at: datetime, choice: Choice
+) -> Explanation:
+    return Explanation(
+        id=handoff.id,
+        account_id=account.id,
+        at=at,
+        reason=choice.why,
+        need=account.need,
+        weight=weight,
+        manager_id=choice.manager.id if choice.manager else None,
+        verdicts=choice.verdicts,
+    )
+
+
+def _deadlines(handoff: Handoff, owner_id: str, at: datetime, rules: Rules) -> tuple[Deadline, ...]:
+    accept = Deadline(
+        step="accept",
+        title="Accept the handoff",
+        owner_id=owner_id,
+        due_at=rules.working.add(at, rules.accept_within),
+    )
+    if handoff.kind == "transfer":
+        return (accept,)
+    return (
+        accept,
+        *(
+            Deadline(
+                step=step.id,
+                title=step.title,
+                owner_id=owner_id,
+                due_at=rules.working.add_days(handoff.closed_at, step.days),
+            )
+            for step in rules.checklist
+        ),
+    )

@@ -22,6 +22,9 @@ class Role(StrEnum):
     COMPANY_MANAGER = "company_manager"
 
 
+Tier: TypeAlias = Literal["regional", "national", "global"]
+
+
 class Absence(Value):
     """From one moment to another; no end: until further notice."""
 
@@ -54,10 +57,19 @@ class PersonUpserted(EventData):
     email: Email | None = None
     roles: tuple[Role, ...] = ()
     regions: tuple[Name, ...] = ()
+    countries: tuple[Name, ...] = ()
+    cities: tuple[Name, ...] = ()
+    """Territory: the accounts of any of these places; none at all: of any place."""
+    speaks: tuple[Name, ...] = ()
+    """Languages for customers, as deals spell them; none: not asked. `language` is for mails."""
+    industries: tuple[Name, ...] = ()
+    level: Tier | None = None
+    """Accounts up to this tier; none: of any."""
     reports_to: Id | None = None
     language: Literal["fa", "en"] = "en"
     time_zone: TimeZone = "UTC"
     capacity: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
+    """Weights of accounts at most; an account weighs 1 by default, more by tier and revenue."""
 
 
 class PersonRemoved(EventData):

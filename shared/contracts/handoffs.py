@@ -7,9 +7,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from shared.contracts.directory import Tier
 from shared.contracts.event import EventData
 from shared.contracts.topics import Topic
-from shared.contracts.values import Id, Instant, Money, Name, Text
+from shared.contracts.values import Id, Instant, Money, Name, Text, Value
+
+
+class Acceptance(Value):
+    """How the handoffs of a salesperson fared so far, this one included."""
+
+    id: Id
+    accepted: Annotated[int, Field(ge=0, le=2**63 - 1)]
+    returned: Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 class HandoffCreated(EventData):
@@ -23,7 +32,7 @@ class HandoffCreated(EventData):
     account_id: Id
     account_name: Name
     deal_id: Id
-    kind: Literal["new", "expansion"]
+    kind: Literal["new", "expansion", "transfer"]
     salesperson_id: Id
     region: Name | None = None
     amount: Money | None = None
@@ -85,6 +94,7 @@ class HandoffAccepted(EventData):
     account_id: Id
     accepted_at: Instant
     by: Id
+    salesperson: Acceptance | None = None
 
 
 class HandoffReturned(EventData):
@@ -98,6 +108,23 @@ class HandoffReturned(EventData):
     account_id: Id
     reasons: tuple[Text, ...]
     returned_at: Instant
+    by: Id
+    salesperson: Acceptance | None = None
+
+
+class HandoffResubmitted(EventData):
+    """The salesperson answered, or mended what was returned."""
+
+    type: ClassVar[str] = "handoff.resubmitted.v1"
+    topic: ClassVar[Topic] = Topic.HANDOFFS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "handoff_id"
+    handoff_id: Id
+    account_id: Id
+    completeness: Annotated[int, Field(ge=0, le=100)]
+    missing: tuple[Name, ...] = ()
+    answers: tuple[Text, ...] = ()
+    resubmitted_at: Instant
     by: Id
 
 
@@ -162,7 +189,7 @@ class AccountTierChanged(EventData):
     keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
     about: ClassVar[str] = "account_id"
     account_id: Id
-    from_tier: Literal["regional", "national", "global"] | None = None
-    to_tier: Literal["regional", "national", "global"]
+    from_tier: Tier | None = None
+    to_tier: Tier
     reason: Text
     at: Instant

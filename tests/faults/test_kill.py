@@ -57,14 +57,14 @@ class Model:
             ("assigned",): (self.deals, 0),
         }
         deadlines = await system.figure_table("deadlines?by=event")
-        assert deadlines[("set",)] == (3 * self.deals, 0)
-        assert await system.mongo["reminders"]["deadlines"].count_documents({}) == 3 * self.deals
+        assert deadlines[("set",)] == (4 * self.deals, 0)
+        assert await system.mongo["reminders"]["deadlines"].count_documents({}) == 4 * self.deals
         for service in SERVICES:
             totals = await system.accounts_add_up(service)
             assert totals["dead_lettered"] == 0
         # what handoff said is on Kafka: each message at least once, and applied once
         totals = await system.accounts_add_up("reminders")
-        assert totals["applied"] == 3 * self.deals + 3
+        assert totals["applied"] == 4 * self.deals + 3
 
 
 async def _kill_rounds(system: System, rounds: int, chance: random.Random, replicas: int) -> None:

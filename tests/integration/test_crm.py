@@ -75,7 +75,10 @@ async def holds(system: System, closed: Any) -> list[Table]:
     loads = {m["_id"]: m["load"] async for m in system.mongo["handoff"]["managers"].find()}
     assert sum(loads.values()) == 85
     deadlines = await system.figure_table("deadlines?by=event")
-    assert deadlines == {("set",): (3 * 4238, 0), ("missed",): (3 * 4238, 0)}
+    # what nobody could take at first was a deadline of the head, met when somebody could
+    met = deadlines.get(("met",), (0, 0))[0]
+    assert deadlines[("set",)] == (4 * 4238 + met, 0)
+    assert 4 * 4238 <= deadlines[("missed",)][0] <= 4 * 4238 + met
     for service in ("handoff", "reminders", "reporting"):
         totals = await system.accounts_add_up(service)
         assert totals["dead_lettered"] == 0

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.handoff.rules import Rules
 from shared.contracts.deals import DealClosed
 from shared.contracts.directory import PersonUpserted, Role
 from shared.contracts.event import Event, EventData
@@ -15,13 +16,15 @@ def event(data: EventData, **envelope: Any) -> Event:
     return Event(data=data, correlation_id=fields["id"], **fields)
 
 
-def deal(deal_id: str = "d1", account: str = "acme", **changes: Any) -> DealClosed:
+def deal(deal_id: str = "d1", account: Any = "acme", **changes: Any) -> DealClosed:
     return DealClosed.model_validate(
         {
             "deal_id": deal_id,
             "outcome": "won",
             "closed_at": NOON,
-            "account": {"id": account, "name": f"Account {account}", "region": "Central"},
+            "account": account
+            if isinstance(account, dict)
+            else {"id": account, "name": f"Account {account}", "region": "Central"},
             "salesperson": {"id": "sam"},
             "amount": {"value": "100.50", "currency": "USD"},
         }
@@ -44,3 +47,17 @@ def manager(person_id: str = "mia", region: str = "Central", **changes: Any) -> 
 
 def soon(**after: float) -> datetime:
     return datetime.now(UTC) + timedelta(**after)
+
+
+class RoundTheClock:
+    """Working time where every hour is one, for tests that are about something else."""
+
+    def add(self, start: datetime, amount: timedelta) -> datetime:
+        return start + amount
+
+    def add_days(self, start: datetime, days: int) -> datetime:
+        return start + timedelta(days=days)
+
+
+def rules(**changes: Any) -> Rules:
+    return Rules(working=RoundTheClock(), **changes)

@@ -1,69 +1,88 @@
-"""The rules of handoff, with no server and no clock."""
-
-import random
-from datetime import timedelta
+"""How a handoff begins and ends, with no server and no clock."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from services.handoff.assignment import Manager, Pool, Tier
 from services.handoff.domain import (
-    CHECKLIST,
-    Account,
     Decision,
-    Handoff,
-    Manager,
-    Status,
+    amend_deal,
     assign,
     close_deal,
     completeness,
-    least_loaded,
     reopen_deal,
 )
-from shared.contracts.deadlines import DeadlineCancelled, DeadlineSet
-from shared.contracts.deals import DealReopened
+from services.handoff.rules import CHECKLIST
+from services.handoff.states import Account, Handoff, Status
+from shared.contracts.deadlines import DeadlineCancelled, DeadlineMet, DeadlineSet
+from shared.contracts.deals import DealAmended, DealReopened
 from shared.contracts.handoffs import (
     HandoffAssigned,
     HandoffCancelled,
     HandoffCreated,
     HandoffUnassigned,
 )
-from tests.support.builders import NOON, deal
+from shared.contracts.values import Money
+from tests.support.builders import NOON, deal, rules
 
 MIA = Manager(id="mia", regions=("Central",))
 NOAH = Manager(id="noah", regions=("East",))
+HEAD = Manager(id="hana", active=False, head=True)
+RULES = rules()
+
+
+def pool(*managers: Manager) -> Pool:
+    return Pool({manager.id: manager for manager in managers})
 
 
 def closing(
-    account: Account | None = None,
+    known: Account | None = None,
     handoff: Handoff | None = None,
     managers: tuple[Manager, ...] = (MIA, NOAH),
     **changes: object,
 ) -> Decision:
-    by_id = {manager.id: manager for manager in managers}
-    return close_deal(deal(**changes), NOON, account=account, handoff=handoff, managers=by_id)  # type: ignore[arg-type]
+    return close_deal(
+        deal(**changes),  # type: ignore[arg-type]
+        NOON,
+        account=known,
+        handoff=handoff,
+        pool=pool(*managers),
+        rules=RULES,
+    )
+
+
+def reopening(first: Decision) -> Decision:
+    data = DealReopened(deal_id="d1", account_id="acme", reopened_at=NOON)
+    return reopen_deal(data, NOON, account=first.account, handoff=first.handoff)
+
+
+def amending(first: Decision, **changes: object) -> Decision:
+    data = DealAmended.model_validate(
+        {"deal_id": "d1", "account_id": "acme", "amended_at": NOON} | changes
+    )
+    return amend_deal(data, account=first.account, handoff=first.handoff)
 
 
 def kinds(decision: Decision) -> list[str]:
     return [type(data).__name__ for data in decision.publish]
 
 
-def test_a_won_deal_gives_a_new_customer_a_manager_and_three_deadlines() -> None:
+def test_a_won_deal_gives_a_new_customer_a_manager_and_deadlines() -> None:
     decision = closing()
 
-    assert kinds(decision) == ["HandoffCreated", "HandoffAssigned", *["DeadlineSet"] * 3]
+    assert kinds(decision) == ["HandoffCreated", "HandoffAssigned", *["DeadlineSet"] * 4]
     assert decision.account
     assert decision.account.manager_id == "mia"
-    assert decision.manager
-    assert decision.manager.load == 1
-    created, assigned, *deadlines = decision.publish
+    assert [m.load for m in decision.managers] == [1]
+    created, assigned, accept, *steps = decision.publish
     assert isinstance(created, HandoffCreated)
     assert (created.kind, created.closed_at) == ("new", NOON)
     assert isinstance(assigned, HandoffAssigned)
-    assert "region" in assigned.reason
-    for step, deadline in zip(CHECKLIST, deadlines, strict=True):
+    assert assigned.reason == "the only one who can take the account"
+    assert isinstance(accept, DeadlineSet)
+    assert accept.due_at == NOON + RULES.accept_within
+    for step, deadline in zip(CHECKLIST, steps, strict=True):
         assert isinstance(deadline, DeadlineSet)
-        assert deadline.due_at == NOON + step.after
+        assert deadline.due_at == RULES.working.add_days(NOON, step.days)
         assert deadline.owner_id == "mia"
 
 
@@ -76,7 +95,8 @@ def test_a_customer_keeps_its_manager_whoever_is_less_loaded() -> None:
     decision = closing(account, managers=(MIA, NOAH))
     assert decision.handoff
     assert decision.handoff.manager_id == "noah"
-    assert decision.manager is None, "a repeat customer is no further account"
+    assert not decision.managers, "a repeat customer is no further account"
+    assert decision.explanation is None
     created = decision.publish[0]
     assert isinstance(created, HandoffCreated)
     assert created.kind == "expansion"
@@ -87,79 +107,71 @@ def test_a_deal_won_again_while_its_handoff_lives_begins_no_second_one() -> None
     assert closing(first.account, first.handoff) == Decision()
 
 
-def test_reopened_cancels_and_won_again_begins_a_new_round() -> None:
+def test_reopened_cancels_and_won_again_begins_a_new_round_with_the_same_manager() -> None:
     first = closing()
-    reopened = reopen_deal(
-        DealReopened(deal_id="d1", account_id="acme", reopened_at=NOON),
-        NOON,
-        handoff=first.handoff,
-    )
-    assert [type(data) for data in reopened.publish] == [HandoffCancelled, *[DeadlineCancelled] * 3]
+    reopened = reopening(first)
+    assert [type(data) for data in reopened.publish] == [HandoffCancelled, *[DeadlineCancelled] * 4]
     cancelled = {d.deadline_id for d in reopened.publish if isinstance(d, DeadlineCancelled)}
     assert cancelled == {d.deadline_id for d in first.publish if isinstance(d, DeadlineSet)}
+    assert reopened.account
+    assert reopened.account.manager_id == "mia"
+    assert reopened.account.won == {"USD": 0}
 
-    again = closing(first.account, reopened.handoff)
+    again = closing(reopened.account, reopened.handoff)
     assert again.handoff
     assert first.handoff
     assert (again.handoff.round, again.handoff.status) == (2, Status.ASSIGNED)
+    assert (again.handoff.kind, again.handoff.manager_id) == ("expansion", "mia")
     assert again.handoff.id != first.handoff.id
+    assert reopening(reopened) == Decision(), "reopened twice is reopened once"
 
 
-def test_reopening_what_is_not_handed_over_changes_nothing() -> None:
-    data = DealReopened(deal_id="d1", account_id="acme", reopened_at=NOON)
-    assert reopen_deal(data, NOON, handoff=None) == Decision()
+def test_reopening_or_amending_what_is_not_handed_over_changes_nothing() -> None:
+    assert reopening(Decision()) == Decision()
+    assert amending(Decision(), title="New") == Decision()
+    assert amending(reopening(closing()), title="New") == Decision()
 
 
-def test_nobody_for_the_region_is_said_and_mended_later() -> None:
-    decision = closing(managers=(NOAH,))
-    assert isinstance(decision.publish[-1], HandoffUnassigned)
-    assert "Central" in decision.publish[-1].reason
+def test_amended_corrects_the_won_value_and_keeps_the_manager() -> None:
+    first = closing()
+    amended = amending(first, amount={"value": "70.25", "currency": "USD"})
+    assert amended.account
+    assert amended.handoff
+    assert amended.account.won == {"USD": Money.model_validate(
+        {"value": "70.25", "currency": "USD"}).value}  # fmt: skip
+    assert amended.account.manager_id == "mia"
+    assert not amended.publish
+    reopened = reopening(amended)
+    assert reopened.account
+    assert reopened.account.won == {"USD": 0}, "what was added by the amendment goes too"
+    other = amending(first, amount={"value": "1", "currency": "EUR"})
+    assert other.account
+    assert other.account.won == {"USD": 0, "EUR": 1}
+
+
+def test_nobody_fits_is_said_the_head_is_told_and_it_is_mended_later() -> None:
+    decision = closing(managers=(NOAH, HEAD))
+    *_, refusal, told = decision.publish
+    assert isinstance(refusal, HandoffUnassigned)
+    assert refusal.reason == "nobody can take the account: 1 has another territory"
+    assert isinstance(told, DeadlineSet)
+    assert (told.owner_id, told.step) == ("hana", "assign")
     assert decision.handoff
     assert decision.account
     assert decision.handoff.status == Status.UNASSIGNED
-    later = assign(decision.handoff, decision.account, NOON, {"mia": MIA})
-    assert kinds(later) == ["HandoffAssigned", *["DeadlineSet"] * 3]
+    again = assign(decision.handoff, decision.account, NOON, pool(NOAH, HEAD), RULES)
+    assert kinds(again) == ["HandoffUnassigned"], "the head has one deadline, not two"
+    later = assign(decision.handoff, decision.account, NOON, pool(MIA, HEAD), RULES)
+    assert kinds(later) == ["HandoffAssigned", "DeadlineMet", *["DeadlineSet"] * 4]
+    met = later.publish[1]
+    assert isinstance(met, DeadlineMet)
+    assert met.deadline_id == told.deadline_id
 
 
-@pytest.mark.parametrize(
-    ("managers", "chosen"),
-    [
-        pytest.param([Manager(id="a", load=2), Manager(id="b", load=1)], "b", id="least loaded"),
-        pytest.param(
-            [Manager(id="a", last_assigned=NOON), Manager(id="b")], "b", id="waits longest"
-        ),
-        pytest.param([Manager(id="b"), Manager(id="a")], "a", id="by id, to be replayable"),
-        pytest.param([Manager(id="a", active=False), Manager(id="b", load=9)], "b", id="who left"),
-        pytest.param([Manager(id="a", regions=("East",))], None, id="another region"),
-        pytest.param([Manager(id="a", regions=())], "a", id="any region"),
-        pytest.param([], None, id="nobody"),
-    ],
-)
-def test_who_is_chosen(managers: list[Manager], chosen: str | None) -> None:
-    found = least_loaded("Central", managers)
-    assert (found.id if found else None) == chosen
-
-
-@given(st.integers(1, 300), st.integers(1, 12), st.randoms(use_true_random=False))
-def test_loads_stay_within_one_of_each_other(
-    accounts: int, count: int, chance: random.Random
-) -> None:
-    names = [f"m{number}" for number in range(count)]
-    chance.shuffle(names)
-    managers = {name: Manager(id=name) for name in names}
-    for number in range(accounts):
-        decision = close_deal(
-            deal(f"d{number}", f"a{number}"),
-            NOON + timedelta(minutes=number),
-            account=None,
-            handoff=None,
-            managers=managers,
-        )
-        assert decision.manager
-        managers[decision.manager.id] = decision.manager
-    loads = [manager.load for manager in managers.values()]
-    assert sum(loads) == accounts
-    assert max(loads) - min(loads) <= 1
+def test_an_empty_directory_is_named() -> None:
+    refusal = closing(managers=()).publish[-1]
+    assert isinstance(refusal, HandoffUnassigned)
+    assert refusal.reason == "the directory has no account manager"
 
 
 def test_completeness_names_what_is_missing() -> None:
@@ -179,3 +191,19 @@ def test_completeness_names_what_is_missing() -> None:
 
 def test_the_same_event_makes_the_same_messages() -> None:
     assert closing() == closing()
+
+
+def test_what_a_later_deal_does_not_say_of_the_customer_stays() -> None:
+    first = closing(
+        account={"id": "acme", "name": "Acme", "region": "Central", "city": "Qom"},
+        package={"language": "fa"},
+    )
+    second = closing(first.account, deal_id="d2")
+    assert second.account
+    assert (second.account.city, second.account.language) == ("Qom", "fa")
+    assert second.account.won == {"USD": 201}
+
+
+@pytest.mark.parametrize("tier", list(Tier))
+def test_tiers_are_in_ascending_order(tier: Tier) -> None:
+    assert [t for t in Tier if t.rank <= tier.rank][-1] == tier

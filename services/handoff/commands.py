@@ -1,0 +1,109 @@
+"""What people do with handoffs: one transaction a command, answered when it is committed."""
+
+from collections.abc import Callable
+
+from services.handoff import lifecycle, obligations
+from services.handoff.lifecycle import Act, Outcome, Refused
+from services.handoff.repository import Repository
+from services.handoff.rules import Rules
+from services.handoff.states import Handoff, Status
+from shared.caused import by_itself
+from shared.contracts.deals import Package
+from shared.mongo import Session, server_time, transaction
+from shared.outbox import Outbox, Row
+from shared.processor import to_message
+from shared.relay import Relay
+
+
+class Unknown(Exception):
+    """There is no such handoff."""
+
+
+class Commands:
+    """Raises `Unknown`; a move that is not allowed gives `Refused`."""
+
+    def __init__(
+        self, *, repository: Repository, outbox: Outbox, relay: Relay, rules: Rules
+    ) -> None:
+        self._repository = repository
+        self._outbox = outbox
+        self._relay = relay
+        self._rules = rules
+
+    async def accept(self, handoff_id: str, by: str) -> Outcome:
+        """The account manager takes the customer over."""
+        return await self._do(handoff_id, "accept", by, lifecycle.accept)
+
+    async def ask(self, handoff_id: str, by: str, questions: tuple[str, ...]) -> Outcome:
+        """The account manager asks the salesperson."""
+        return await self._do(
+            handoff_id, "ask", by, lambda handoff, act: lifecycle.ask(handoff, questions, act)
+        )
+
+    async def give_back(self, handoff_id: str, by: str, reasons: tuple[str, ...]) -> Outcome:
+        """The account manager returns the handoff."""
+        return await self._do(
+            handoff_id,
+            "return",
+            by,
+            lambda handoff, act: lifecycle.give_back(handoff, reasons, act),
+        )
+
+    async def resubmit(
+        self, handoff_id: str, by: str, answers: tuple[str, ...], package: Package | None
+    ) -> Outcome:
+        """The salesperson answers or mends."""
+        return await self._do(
+            handoff_id,
+            "resubmit",
+            by,
+            lambda handoff, act: lifecycle.resubmit(handoff, answers, package, act),
+        )
+
+    async def do_step(self, handoff_id: str, by: str, step: str) -> Outcome:
+        """Somebody has done a step."""
+        return await self._do(
+            handoff_id,
+            f"step {step}",
+            by,
+            lambda handoff, act: lifecycle.do_step(handoff, step, act),
+        )
+
+    async def _do(
+        self, handoff_id: str, name: str, by: str, decide: Callable[[Handoff, Act], Outcome]
+    ) -> Outcome:
+        now = await server_time(self._repository.database)
+
+        async def do(session: Session) -> tuple[Outcome, list[Row]]:
+            book = await self._repository.of_accounts([], [{"_id": handoff_id}], session)
+            handoff = book.handoffs.get(handoff_id)
+            if handoff is None:
+                raise Unknown(handoff_id)
+            act = Act(
+                by=by,
+                at=now,
+                account=book.accounts[handoff.account_id],
+                rules=self._rules,
+                record=await self._repository.record(handoff.salesperson_id, session),
+            )
+            outcome = decide(handoff, act)
+            if isinstance(outcome, Refused):
+                return outcome, []
+            book.keep_handoff(outcome.handoff)
+            publish = list(outcome.publish)
+            if outcome.handoff.status == Status.COMPLETED:
+                await self._repository.add_obligations(book, [act.account.id], session)
+                known = book.obligations.get(act.account.id, {})
+                owed = obligations.keep_in_touch(act.account, known, now, self._rules)
+                publish += book.keep_owed(act.account.id, owed)
+            if outcome.record:
+                book.records[outcome.record.id] = outcome.record
+            await self._repository.save(book, session)
+            identity = f"{handoff.id}:{handoff.attempt}:{name}"
+            events = by_itself(identity, "handoff", publish, now)
+            messages = [to_message(event) for event in events]
+            return outcome, await self._outbox.add(messages, now, session=session)
+
+        outcome, rows = await transaction(self._repository.database, do)
+        await self._relay.submit(rows)
+        return outcome
