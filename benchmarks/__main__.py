@@ -38,6 +38,7 @@ from tahvil.watching import fetch, standings
 ROUNDS = 3
 DEALS = 20_000
 ACCOUNTS = 2_000
+MANAGERS = 500
 LONGEST = 60  # seconds for one measurement
 PASSWORD = "a password of the benchmarks"  # noqa: S105 - guards nothing
 console = Console()
@@ -135,7 +136,7 @@ async def deals_round() -> dict[str, float]:
     async with fresh() as bench:
         people = [
             event(PersonUpserted(person_id=f"m-{n}", name="M", roles=(Role.ACCOUNT_MANAGER,)))
-            for n in range(50)
+            for n in range(MANAGERS)
         ]
         await publish(bench.kafka, messages(people))
         process, _ = await bench.rate("handoff", len(people))
@@ -177,7 +178,7 @@ async def memory() -> dict[str, float]:
 
 async def check_deals(bench: Bench) -> None:
     """Every deal has one handoff, every account one manager, every message is on Kafka once."""
-    published = (await standings(bench.kafka, {}, PASSWORD))["reporting"].lag - DEALS - 50
+    published = (await standings(bench.kafka, {}, PASSWORD))["reporting"].lag - DEALS - MANAGERS
     if published != 6 * DEALS:
         sys.exit(f"void: {published} messages are on Kafka, not six a deal")
     handoffs = await bench.client["handoff"]["handoffs"].find().to_list()

@@ -158,12 +158,13 @@ class Repository:
         return Acceptance(id=salesperson_id, accepted=rows[0]["accepted"],
                           returned=rows[0]["returned"]) if rows else None  # fmt: skip
 
-    async def accounts_where(self, query: Mapping[str, Any], limit: int) -> list[str]:
-        """Ids of accounts."""
-        rows = await find(
-            self._accounts, query, projection={"_id": 1}, sort=[("_id", 1)], limit=limit
-        )
-        return [row["_id"] for row in rows]
+    async def accounts_where(
+        self, query: Mapping[str, Any], limit: int, after: str = ""
+    ) -> list[Account]:
+        """Accounts by id, from the one after `after` on."""
+        rest = {"$and": [query, {"_id": {"$gt": after}}]}
+        rows = await find(self._accounts, rest, sort=[("_id", 1)], limit=limit)
+        return [_account(row) for row in rows]
 
     async def handoffs_where(
         self, query: Mapping[str, Any], limit: int, session: Session | None = None

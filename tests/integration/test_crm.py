@@ -78,7 +78,8 @@ async def holds(system: System, closed: Any) -> list[Table]:
     # what nobody could take at first was a deadline of the head, met when somebody could
     met = deadlines.get(("met",), (0, 0))[0]
     assert deadlines[("set",)] == (4 * 4238 + met, 0)
-    assert 4 * 4238 <= deadlines[("missed",)][0] <= 4 * 4238 + met
+    # the steps are as old as the deals; accepting counts from when a manager was found
+    assert 3 * 4238 <= deadlines[("missed",)][0] <= 4 * 4238 + met
     for service in ("handoff", "reminders", "reporting"):
         totals = await system.accounts_add_up(service)
         assert totals["dead_lettered"] == 0

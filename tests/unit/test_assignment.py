@@ -1,4 +1,4 @@
-"""Who gets an account, why, and why nobody else does; with the known bugs of others by name."""
+"""Who gets an account, why, and why nobody else does; with known bugs of others by name."""
 
 import random
 from dataclasses import replace
@@ -132,7 +132,7 @@ def test_what_the_directory_changes_is_seen_at_once() -> None:
     assert pool.choose(Need(region="West"), 1, NOON, POLICY).manager is None
 
 
-# Known bugs of others, by name (docs/known-bugs-of-others.md).
+# Known bugs of others, by the number of their issue.
 
 
 def give_all(managers: list[Manager], accounts: int, at: datetime, every: timedelta) -> Pool:
