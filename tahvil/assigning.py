@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from services.handoff import portfolio
 from services.handoff.assignment import Manager, Policy
@@ -19,7 +19,7 @@ from services.handoff.rules import Rules
 from shared.contracts.directory import PersonRemoved
 from shared.contracts.event import Event
 
-_BAR = 30  # characters of the longest bar
+_BAR = 12  # characters of the longest bar: the table fits a terminal of 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +86,16 @@ def _move_all(leaver: str, event: Event, book: Book, rules: Rules) -> None:
 
 def compared(now: Simulated, other: Simulated) -> Table:
     """Side by side: accounts and load of everybody, with a picture of the load."""
-    table = Table("manager", "accounts", "load", "", "accounts then", "load then", "")
+    table = Table(Column("manager", no_wrap=True), "now", "load", "", "then", "load", "")
     longest = max(
         [*(m.load for m in now.managers.values()), *(m.load for m in other.managers.values()), 1]
     )
-    for name in sorted({*now.managers, *other.managers}):
+    everybody = [*now.managers.values(), *other.managers.values()]
+    for name in sorted({one.id for one in everybody if not _is_nothing(one)}):
         cells = [name]
         for result in (now, other):
             manager = result.managers.get(name)
-            if manager is None or not (manager.active or manager.load):
+            if manager is None or _is_nothing(manager):
                 cells += ["-", "-", ""]
                 continue
             limit = f" of {manager.capacity}" if manager.capacity is not None else ""
@@ -106,6 +107,11 @@ def compared(now: Simulated, other: Simulated) -> Table:
             ]
         table.add_row(*cells)
     return table
+
+
+def _is_nothing(manager: Manager) -> bool:
+    """A head, or somebody who has left: no candidate, and without accounts."""
+    return not (manager.active or manager.load)
 
 
 def told(now: Simulated, other: Simulated) -> Sequence[str]:

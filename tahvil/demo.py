@@ -46,7 +46,7 @@ async def demo(data: Path, console: Console) -> None:
         await _show_figures(running, console)
         fresh = _fresh_deal(utc_now())
         await publish(running.settings, messages([fresh]))
-        console.print("\nA deal is closed now: its welcome call is due tomorrow.")
+        console.print("\nA deal is closed now, and is to be accepted within eight working hours.")
         await _show_mail(running, console, fresh.data.subject)
         await _show_door(running, console)
     finally:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import Field
@@ -17,6 +18,15 @@ from shared.config import KafkaSettings, ServiceSettings
 from shared.contracts.values import Money
 from shared.errors import Misconfigured
 from shared.working_time import Calendar
+
+Counted = Literal[
+    "amount",
+    "products",
+    "package.contacts",
+    "package.needs",
+    "package.promises",
+    "package.relationship",
+]
 
 
 class RulesSettings(BaseSettings):
@@ -53,6 +63,10 @@ class RulesSettings(BaseSettings):
         timedelta(days=3),
         description="absences of this length or longer have their accounts covered",
     )
+    required: dict[Tier, tuple[Counted, ...]] = Field(
+        default_factory=dict,
+        description="parts of a deal that count for completeness, by tier; not named: all",
+    )
     assign_within: timedelta = Field(
         timedelta(hours=4), description="working time of the head for what nobody can take"
     )
@@ -79,6 +93,7 @@ class RulesSettings(BaseSettings):
                 keep=self.tier_keep,
             ),
             working=CompanyTime(self._calendar()),
+            required=self.required,
             assign_within=self.assign_within,
             accept_within=self.accept_within,
             answer_within=self.answer_within,

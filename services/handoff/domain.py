@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from services.handoff.assignment import Choice, Manager, Pool
-from services.handoff.rules import Rules
+from services.handoff.assignment import Choice, Manager, Pool, Tier
+from services.handoff.rules import COUNTED, Rules
 from services.handoff.states import (
     Account,
     Deadline,
@@ -62,7 +62,7 @@ def close_deal(
     known = account or Account(id=deal.account.id, name=deal.account.name)
     account = _told(known, deal)
     number = handoff.round + 1 if handoff else 1
-    score, missing = completeness(deal)
+    score, missing = completeness(deal, account.tier, rules)
     begun = Handoff(
         id=derived("handoff", deal.account.id, deal.deal_id, str(number)),
         deal_id=deal.deal_id,
@@ -166,10 +166,10 @@ def reopen_deal(
     return Decision(account, ended, publish=(cancelled, *deadlines))
 
 
-def completeness(deal: DealClosed) -> tuple[int, tuple[str, ...]]:
+def completeness(deal: DealClosed, tier: Tier, rules: Rules) -> tuple[int, tuple[str, ...]]:
     """How much of what the account manager should know is told, 0-100, and what is missing."""
     told = {"amount": deal.amount, "products": deal.products}
-    return score({**told, **package_told(deal.package)})
+    return score({**told, **package_told(deal.package)}, tier, rules)
 
 
 def package_told(package: Package | None) -> Mapping[str, object]:
@@ -182,10 +182,11 @@ def package_told(package: Package | None) -> Mapping[str, object]:
     }
 
 
-def score(told: Mapping[str, object]) -> tuple[int, tuple[str, ...]]:
-    """Percentage of what is told, and the names of the rest."""
-    missing = tuple(name for name, value in told.items() if not value)
-    return round(100 * (len(told) - len(missing)) / len(told)), missing
+def score(told: Mapping[str, object], tier: Tier, rules: Rules) -> tuple[int, tuple[str, ...]]:
+    """Percentage told of what an account of this tier requires, and the names of the rest."""
+    required = rules.required.get(tier, COUNTED)
+    missing = tuple(name for name in required if not told[name])
+    return round(100 * (1 - len(missing) / len(required))) if required else 100, missing
 
 
 def begin(

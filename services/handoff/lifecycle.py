@@ -140,7 +140,7 @@ def resubmit(
     if not answers and package is None:
         return Refused("answer, or add to the package: nothing was said")
     waiting = "answer" if handoff.status == Status.INFO_REQUESTED else "mend"
-    now = added(handoff, package)
+    now = added(handoff, package, act)
     now = replace(now, status=Status.ASSIGNED, attempt=handoff.attempt + 1)
     resubmitted = HandoffResubmitted(
         handoff_id=handoff.id,
@@ -185,7 +185,7 @@ def do_step(handoff: Handoff, step: str, act: Act) -> Outcome:
     return Moved(now, (done, *met, *completed))
 
 
-def added(handoff: Handoff, package: Package | None) -> Handoff:
+def added(handoff: Handoff, package: Package | None, act: Act) -> Handoff:
     """With a package added: lists grow, single words are replaced."""
     if package is None:
         return handoff
@@ -198,7 +198,7 @@ def added(handoff: Handoff, package: Package | None) -> Handoff:
         language=package.language or known.language,
     )
     told = {name: name not in handoff.missing for name in ("amount", "products")}
-    percent, missing = score({**told, **package_told(merged)})
+    percent, missing = score({**told, **package_told(merged)}, act.account.tier, act.rules)
     return replace(handoff, package=merged, completeness=percent, missing=missing)
 
 

@@ -80,6 +80,17 @@ class TierRules:
     """Part of a threshold that keeps a tier once it is reached."""
 
 
+COUNTED = (
+    "amount",
+    "products",
+    "package.contacts",
+    "package.needs",
+    "package.promises",
+    "package.relationship",
+)
+"""Parts of a deal that can count for completeness."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What a company sets: handed to every decision, so that none depends on anything else."""
@@ -93,5 +104,7 @@ class Rules:
     """Working time of the head to find a manager for what nobody can take."""
     answer_within: timedelta = timedelta(hours=8)
     """Working time of the salesperson to answer, or to mend what was returned."""
+    required: Mapping[Tier, tuple[str, ...]] = field(default_factory=dict)
+    """What counts for an account of a tier; a tier that is not named asks for all of it."""
     checklist: tuple[Step, ...] = CHECKLIST
     pace: Pace = field(default_factory=Pace)

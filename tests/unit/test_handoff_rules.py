@@ -1,8 +1,11 @@
 """How a handoff begins and ends, with no server and no clock."""
 
+from typing import get_args
+
 import pytest
 
 from services.handoff.assignment import Manager, Pool, Tier
+from services.handoff.config import Counted
 from services.handoff.domain import (
     Decision,
     amend_deal,
@@ -11,7 +14,7 @@ from services.handoff.domain import (
     completeness,
     reopen_deal,
 )
-from services.handoff.rules import CHECKLIST
+from services.handoff.rules import CHECKLIST, COUNTED
 from services.handoff.states import Account, Handoff, Status
 from shared.contracts.deadlines import DeadlineCancelled, DeadlineMet, DeadlineSet
 from shared.contracts.deals import DealAmended, DealReopened
@@ -175,7 +178,7 @@ def test_an_empty_directory_is_named() -> None:
 
 
 def test_completeness_names_what_is_missing() -> None:
-    score, missing = completeness(deal(products=["P"]))
+    score, missing = completeness(deal(products=["P"]), Tier.REGIONAL, RULES)
     assert (score, missing) == (
         33,
         ("package.contacts", "package.needs", "package.promises", "package.relationship"),
@@ -186,7 +189,19 @@ def test_completeness_names_what_is_missing() -> None:
         "promises": ["p"],
         "relationship": {"state": "good"},
     }
-    assert completeness(deal(products=["P"], package=package)) == (100, ())
+    whole = deal(products=["P"], package=package)
+    assert completeness(whole, Tier.REGIONAL, RULES) == (100, ())
+
+
+def test_what_is_required_is_set_by_tier() -> None:
+    asked = rules(required={Tier.GLOBAL: ("amount", "package.needs"), Tier.NATIONAL: ()})
+    assert completeness(deal(), Tier.GLOBAL, asked) == (50, ("package.needs",))
+    assert completeness(deal(), Tier.NATIONAL, asked) == (100, ())
+    assert completeness(deal(), Tier.REGIONAL, asked) == completeness(deal(), Tier.GLOBAL, RULES)
+
+
+def test_the_settings_name_the_parts_that_the_rules_know() -> None:
+    assert get_args(Counted) == COUNTED
 
 
 def test_the_same_event_makes_the_same_messages() -> None:
