@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -12,12 +13,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.handoff import lifecycle, portfolio
-from services.handoff.assignment import Reason
+from services.handoff import lifecycle, obligations, portfolio
+from services.handoff.assignment import Reason, Tier
 from services.handoff.book import Book
 from services.handoff.handlers import decide
 from services.handoff.lifecycle import Act, Refused
 from services.handoff.portfolio import Change, Moved
+from services.handoff.rules import TierRules
 from services.handoff.states import LIVE, Handoff, Status, deadline_id
 from shared.contracts.deadlines import (
     DeadlineCancelled,
@@ -29,11 +31,26 @@ from shared.contracts.deals import DealAmended, DealReopened
 from shared.contracts.directory import Absence, AbsenceSet, PersonRemoved
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import HandoffAssigned
+from shared.contracts.registry import EVENTS
+from shared.contracts.values import Money
 from tests.support.builders import NOON, deal, event, manager, rules
 
 PEOPLE = st.sampled_from(["mia", "noah", "olga", "pari"])
 REGIONS = st.sampled_from(["North", "South"])
-RULES = rules()
+RULES = rules(
+    tiers=TierRules(won={Tier.NATIONAL: Money(value=Decimal(250), currency="USD")}),
+)
+ABOUT_CUSTOMERS: dict[str, dict[str, Any]] = {
+    "dispute.opened.v1": {},
+    "dispute.updated.v1": {"severity": "critical"},
+    "dispute.resolved.v1": {},
+    "satisfaction.recorded.v1": {"score": 10},
+    "contact.made.v1": {"by": "mia"},
+    "opportunity.identified.v1": {},
+    "opportunity.won.v1": {},
+    "opportunity.lost.v1": {},
+    "product.introduced.v1": {"product": "GTX"},
+}
 
 
 class Company(RuleBasedStateMachine):
@@ -162,6 +179,26 @@ class Company(RuleBasedStateMachine):
             return
         self.book.keep_handoff(outcome.handoff)
         self.publish(outcome.publish)
+        if outcome.handoff.status == Status.COMPLETED:  # as the commands do
+            account = self.book.accounts[handoff.account_id]
+            known = self.book.obligations.get(account.id, {})
+            owed = obligations.keep_in_touch(account, known, self.now, RULES)
+            self.publish(self.book.keep_owed(account.id, owed))
+
+    @rule(
+        account=st.integers(0, 4),
+        what=st.sampled_from(sorted(ABOUT_CUSTOMERS)),
+        subject=st.sampled_from(["x", "y"]),
+    )
+    def hear(self, account: int, what: str, subject: str) -> None:
+        """Something happens with a customer."""
+        fields = {"account_id": f"a{account}", **ABOUT_CUSTOMERS[what]}
+        fields |= {
+            name: subject if name.endswith("_id") else self.now
+            for name in EVENTS[what].model_fields
+            if name.endswith(("_id", "_at")) and name != "account_id"
+        }
+        self.happen(EVENTS[what].model_validate(fields), id=f"{what}:{self.now}")
 
     def moves(self) -> dict[str, Callable[[], Moved]]:
         """What the mover may do now, by name."""
@@ -185,6 +222,8 @@ class Company(RuleBasedStateMachine):
                 found[f"{name} goes home"] = partial(
                     portfolio.give_back, state, live, home.id, change
                 )
+            if state.tier_wanted not in (None, state.tier):
+                found[f"{name} changes tier"] = partial(portfolio.retier, state, live, change)
             for handoff in live:
                 if handoff.status == Status.UNASSIGNED:
                     found[f"{handoff.id} is tried again"] = partial(
@@ -237,7 +276,19 @@ class Company(RuleBasedStateMachine):
             for handoff in self.book.handoffs.values()
             for due in handoff.deadlines
         }
-        assert open_steps == self.due
+        owed = {
+            one.id: (one.owner_id, one.subject_id)
+            for known in self.book.obligations.values()
+            for one in known.values()
+        }
+        assert open_steps | owed == self.due
+
+    @invariant()
+    def the_manager_owes_what_is_owed(self) -> None:
+        for name, known in self.book.obligations.items():
+            manager_id = self.book.accounts[name].manager_id
+            if manager_id is not None:
+                assert {one.owner_id for one in known.values()} <= {manager_id}
 
     @invariant()
     def an_account_has_one_manager_and_its_handoffs_know(self) -> None:
