@@ -45,6 +45,12 @@ class Resubmitted(Body):
     package: Package | None = None
 
 
+class Added(Body):
+    """What is added to the package."""
+
+    package: Package
+
+
 class DeadlineOut(BaseModel):
     """An open deadline."""
 
@@ -199,6 +205,11 @@ def _act(router: APIRouter, commands: Commands) -> None:
     async def resubmit(handoff_id: Id, body: Resubmitted) -> HandoffOut:
         """Answer, or mend what was returned."""
         return await _answered(commands.resubmit(handoff_id, body.by, body.answers, body.package))
+
+    @router.post("/handoffs/{handoff_id}/package")
+    async def add(handoff_id: Id, body: Added) -> HandoffOut:
+        """Tell more of the customer, unasked."""
+        return await _answered(commands.add(handoff_id, body.by, body.package))
 
     @router.post("/handoffs/{handoff_id}/steps/{step}/done")
     async def do_step(handoff_id: Id, step: Id, body: Body) -> HandoffOut:

@@ -9,6 +9,7 @@ from services.handoff.rules import Rules
 from services.handoff.states import Handoff, Status
 from shared.caused import by_itself
 from shared.contracts.deals import Package
+from shared.contracts.ids import derived
 from shared.mongo import Session, server_time, transaction
 from shared.outbox import Outbox, Row
 from shared.processor import to_message
@@ -58,6 +59,13 @@ class Commands:
             "resubmit",
             by,
             lambda handoff, act: lifecycle.resubmit(handoff, answers, package, act),
+        )
+
+    async def add(self, handoff_id: str, by: str, package: Package) -> Outcome:
+        """The salesperson tells more, unasked."""
+        said = derived(package.model_dump_json())
+        return await self._do(
+            handoff_id, f"add {said}", by, lambda handoff, act: lifecycle.add(handoff, package, act)
         )
 
     async def do_step(self, handoff_id: str, by: str, step: str) -> Outcome:

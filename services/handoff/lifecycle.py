@@ -26,6 +26,7 @@ from shared.contracts.handoffs import (
     HandoffAccepted,
     HandoffCompleted,
     HandoffInfoRequested,
+    HandoffPackageAdded,
     HandoffResubmitted,
     HandoffReturned,
     HandoffStepDone,
@@ -169,6 +170,25 @@ def resubmit(
     )
     deadlines = tuple(replace(d, due_at=due) if d.step == "accept" else d for d in now.deadlines)
     return Moved(replace(now, deadlines=deadlines), (resubmitted, *met, resumed, moved))
+
+
+def add(handoff: Handoff, package: Package, act: Act) -> Outcome:
+    """Tell more, unasked; also after the handoff was accepted. No clock is touched."""
+    states = tuple(Status(name) for name in Status if name != Status.CANCELLED)
+    if refused := _refused(handoff, "added to", act.by, states, handoff.salesperson_id):
+        return refused
+    now = added(handoff, package, act)
+    if now == handoff:
+        return Refused("the package says all that already")
+    told = HandoffPackageAdded(
+        handoff_id=handoff.id,
+        account_id=handoff.account_id,
+        completeness=now.completeness,
+        missing=now.missing,
+        added_at=act.at,
+        by=act.by,
+    )
+    return Moved(now, (told,))
 
 
 def do_step(handoff: Handoff, step: str, act: Act) -> Outcome:

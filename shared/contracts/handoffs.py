@@ -128,6 +128,21 @@ class HandoffResubmitted(EventData):
     by: Id
 
 
+class HandoffPackageAdded(EventData):
+    """The salesperson told more of the customer, without having been asked."""
+
+    type: ClassVar[str] = "handoff.package_added.v1"
+    topic: ClassVar[Topic] = Topic.HANDOFFS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    about: ClassVar[str] = "handoff_id"
+    handoff_id: Id
+    account_id: Id
+    completeness: Annotated[int, Field(ge=0, le=100)]
+    missing: tuple[Name, ...] = ()
+    added_at: Instant
+    by: Id
+
+
 class HandoffStepDone(EventData):
     """A step of the checklist is done."""
 

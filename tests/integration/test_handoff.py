@@ -86,6 +86,8 @@ async def test_the_two_sides_of_a_handoff(office: Office) -> None:
     )
     assert (answered.json()["status"], answered.json()["attempt"]) == ("assigned", 2)
     assert (await office.do(handoff, "accept", "mia")).json()["status"] == "accepted"
+    added = await office.do(handoff, "package", "sam", package={"promises": ["a discount"]})
+    assert added.json()["completeness"] == 50
     for step in ("welcome-call", "kick-off", "first-review"):
         done = await office.do(handoff, f"steps/{step}/done", "mia")
         assert done.status_code == 200
@@ -95,6 +97,7 @@ async def test_the_two_sides_of_a_handoff(office: Office) -> None:
     assert await office.said() == [
         f"handoff.{name}.v1" for name in (
             "created", "assigned", "info_requested", "resubmitted", "accepted",
+            "package_added",
             "step_done", "step_done", "step_done", "completed",
         )
     ]  # fmt: skip

@@ -13,6 +13,7 @@ from services.handoff.lifecycle import (
     Outcome,
     Refused,
     accept,
+    add,
     ask,
     do_step,
     give_back,
@@ -101,6 +102,19 @@ def test_a_package_grows_and_nothing_is_said_twice() -> None:
     assert (second.package.needs, second.package.language) == (("a", "b", "c"), "fa")
 
 
+def test_a_salesperson_may_add_at_any_time_and_touches_no_clock() -> None:
+    more = Package(promises=("a discount",))
+    for handoff in (ASSIGNED, ASKED, RETURNED, ACCEPTED):
+        outcome = add(handoff, more, act("sam"))
+        assert kinds(outcome) == ["HandoffPackageAdded"]
+        now = moved(outcome).handoff
+        assert (now.status, now.deadlines, now.attempt) == (
+            handoff.status, handoff.deadlines, handoff.attempt,
+        )  # fmt: skip
+        assert "package.promises" not in now.missing
+        assert "says all that already" in refused(add(now, more, act("sam")))
+
+
 def test_the_salespersons_acceptance_is_counted_and_published() -> None:
     record = Acceptance(id="sam", accepted=3, returned=1)
     accepted = moved(accept(ASSIGNED, act(record=record)))
@@ -146,6 +160,11 @@ def test_the_last_step_completes_and_not_before_it_is_accepted() -> None:
         (resubmit(ASSIGNED, ("x",), None, act("sam")), "it waits for the account manager"),
         (resubmit(ASKED, ("x",), None, act("mia")), "can only be resubmitted by sam"),
         (resubmit(ASKED, (), None, act("sam")), "nothing was said"),
+        (add(ASSIGNED, Package(), act("mia")), "can only be added to by sam"),
+        (
+            add(replace(ASSIGNED, status=Status.CANCELLED), Package(), act("sam")),
+            "it was cancelled",
+        ),
         (do_step(ASSIGNED, "accept", act()), "no open step 'accept'"),
         (do_step(ASSIGNED, "dance", act()), "no open step 'dance'"),
         (do_step(replace(ASSIGNED, done=("kick-off",)), "kick-off", act()), "is done already"),
