@@ -123,8 +123,14 @@ class CompanyTime:
 
     def add(self, start: datetime, amount: timedelta) -> datetime:
         """When that much working time has passed."""
-        return working_time.add(self.calendar, start, amount)
+        try:
+            return working_time.add(self.calendar, start, amount)
+        except (OverflowError, ValueError):  # a deal of the year 1 or 9999 is due when it is
+            return start
 
     def add_days(self, start: datetime, days: int) -> datetime:
         """The same time of day, that many working days later."""
-        return working_time.add_days(self.calendar, start, days)
+        try:
+            return working_time.add_days(self.calendar, start, days)
+        except (OverflowError, ValueError):
+            return start

@@ -79,6 +79,7 @@ def add(
     Of all such moments the one nearest to the start: eight hours from an opening end at the closing
     time, not at the next opening. Nothing at all is the start itself, be it open or not.
     """
+    _check_reach(start, amount)
     at, left = _stamp(start), amount // _MICROSECOND
     if left > 0:
         for begin, end in _apart(pauses):
@@ -107,11 +108,15 @@ def add_days(calendar: Calendar, start: datetime, days: int) -> datetime:
     one day from a Saturday is Monday, and one before it Friday. No days from a free day are the
     first working day that comes. At three in a night shift it is still the day before.
     """
+    _check_reach(start, timedelta(days=max(-_LAST_DAY, min(_LAST_DAY, days))))
     zone = ZoneInfo(calendar.time_zone)
     local = start.astimezone(zone)
     day, minute = local.toordinal(), local.hour * 60 + local.minute
     rest = timedelta(seconds=local.second, microseconds=local.microsecond)
-    if any(begin <= minute + 1440 < end for begin, end in calendar.hours(day - 1)):
+    today = any(begin <= minute < end for begin, end in calendar.hours(day))
+    if not today and any(
+        begin <= minute + 1440 <= end for begin, end in calendar.hours(day - 1)
+    ):  # in last night's shift, or at its very end
         day, minute = day - 1, minute + 1440
     target = _nth_day(calendar, day, days)
     hours = calendar.hours(target)
@@ -246,6 +251,14 @@ def _stamp(moment: datetime) -> int:
     if moment.tzinfo is None:
         raise ValueError("a moment needs an offset")
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def _check_reach(start: datetime, amount: timedelta) -> None:
+    """Say at once what no calendar can reach, rather than after walking through the millennia."""
+    try:
+        start + amount
+    except OverflowError:
+        raise OverflowError(_BEFORE if amount < timedelta(0) else _AFTER) from None
 
 
 def _moment(stamp: int) -> datetime:

@@ -195,5 +195,7 @@ def _ranges(hours: Any, where: str) -> list[Range]:
         begin, end = hour * 60 + minute, until * 60 + to_minute
         if begin >= 1440 or end > 1440 or max(minute, to_minute) > 59:
             raise ValueError(f"{where}: {one!r}: hours go from 00:00 to 24:00")
+        if begin == end:
+            raise ValueError(f"{where}: {one!r}: no hours; all day is 00:00-24:00")
         found.append((begin, end))
     return found

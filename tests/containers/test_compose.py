@@ -26,7 +26,7 @@ class Stack:
     """The compose file under a name, ports and secrets of its own."""
 
     def __init__(self, secrets: Path) -> None:
-        self.kafka, self.reporting, self.mail = free_port(), free_port(), free_port()
+        self.kafka, self.handoff, self.reporting, self.mail = (free_port() for _ in range(4))
         self.secrets = secrets
         self._environment = {
             **os.environ,
@@ -34,7 +34,9 @@ class Stack:
             "COMPOSE_PROFILES": "mail",
             "TAHVIL_SECRETS": str(secrets),
             "TAHVIL_KAFKA_PORT": str(self.kafka),
+            "TAHVIL_HANDOFF_PORT": str(self.handoff),
             "TAHVIL_REPORTING_PORT": str(self.reporting),
+            "TAHVIL_ACCEPT_WITHIN": "PT7H",
             "TAHVIL_MAIL_PORT": str(self.mail),
         }
 
@@ -128,6 +130,10 @@ def test_a_deal_of_kcat_becomes_a_mail_and_a_figure(stack: Stack) -> None:
     assert rows == [{"by": {"outcome": "won", "currency": "EUR"}, "count": 1, "amount": "12.30"}]
     with pytest.raises(urllib.error.HTTPError, match="401"):
         fetch(f"{door}/deals", "not the password")
+    (handoff,) = json.loads(fetch(f"http://127.0.0.1:{stack.handoff}/handoffs", password))
+    due = datetime.fromisoformat(handoff["deadlines"][0]["due_at"])
+    assert due.weekday() < 5, "the calendar of deploy/rules"
+    assert (due.hour, due.minute) <= (17, 0)
     with pytest.raises(urllib.error.HTTPError, match="401"):
         stack.get(stack.reporting, "/metrics")
 

@@ -60,4 +60,4 @@ class RoundTheClock:
 
 
 def rules(**changes: Any) -> Rules:
-    return Rules(working=RoundTheClock(), **changes)
+    return Rules(**{"working": RoundTheClock()} | changes)

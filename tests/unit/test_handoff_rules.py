@@ -1,11 +1,12 @@
 """How a handoff begins and ends, with no server and no clock."""
 
+from datetime import UTC, datetime
 from typing import get_args
 
 import pytest
 
 from services.handoff.assignment import Manager, Pool, Tier
-from services.handoff.config import Counted
+from services.handoff.config import CompanyTime, Counted
 from services.handoff.domain import (
     Decision,
     amend_deal,
@@ -25,6 +26,7 @@ from shared.contracts.handoffs import (
     HandoffUnassigned,
 )
 from shared.contracts.values import Money
+from shared.working_time import Calendar
 from tests.support.builders import NOON, deal, rules
 
 MIA = Manager(id="mia", regions=("Central",))
@@ -198,6 +200,18 @@ def test_what_is_required_is_set_by_tier() -> None:
     assert completeness(deal(), Tier.GLOBAL, asked) == (50, ("package.needs",))
     assert completeness(deal(), Tier.NATIONAL, asked) == (100, ())
     assert completeness(deal(), Tier.REGIONAL, asked) == completeness(deal(), Tier.GLOBAL, RULES)
+
+
+@pytest.mark.parametrize(
+    "moment", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)]
+)
+def test_a_deal_of_an_absurd_year_is_handed_over_all_the_same(moment: datetime) -> None:
+    absurd = rules(working=CompanyTime(Calendar.monday_to_friday("Asia/Tehran", "IR")))
+    decision = close_deal(
+        deal(closed_at=moment), moment, account=None, handoff=None, pool=pool(MIA), rules=absurd
+    )
+    assert decision.handoff
+    assert len(decision.handoff.deadlines) == 4
 
 
 def test_the_settings_name_the_parts_that_the_rules_know() -> None:

@@ -82,6 +82,9 @@ def test_a_day_with_a_break_and_a_night_shift() -> None:
     nights = Calendar.weekly("UTC", {day: [(1320, 360)] for day in range(5)})
     assert add(nights, at("2026-11-27T22:00"), 8 * HOUR) == at("2026-11-28T06:00")
     assert add_days(nights, at("2026-11-28T03:00"), 1) == at("2026-12-01T03:00"), "Friday's night"
+    assert add_days(nights, at("2026-11-24T06:00"), 1) == at("2026-11-25T06:00"), "Monday's end"
+    late = Calendar.weekly("UTC", {day: [(960, 1440)] for day in range(5)})
+    assert add_days(late, at("2026-11-24T00:00"), 1) == at("2026-11-25T00:00")
     assert not is_open(nights, at("2026-11-29T03:00"))
     assert opens_at(nights, at("2026-11-28T06:00")) == at("2026-11-30T22:00")
 
@@ -105,6 +108,21 @@ def test_a_shift_in_the_skipped_hour_begins_when_the_clocks_jump() -> None:
     early = Calendar.weekly("Europe/Berlin", {6: [(150, 240)]})  # 02:30-04:00
     assert opens_at(early, at("2026-03-29T00:00")) == at("2026-03-29T01:00")
     assert between(early, at("2026-03-29T00:00"), at("2026-03-30T00:00")) == HOUR
+
+
+def test_of_a_time_that_comes_twice_the_first_counts() -> None:
+    early = Calendar.weekly("Europe/Berlin", {6: [(150, 240)]})  # 02:30-04:00
+    assert opens_at(early, at("2026-10-25T00:00")) == at("2026-10-25T00:30")
+    assert between(early, at("2026-10-25T00:00"), at("2026-10-26T00:00")) == 2.5 * HOUR
+
+
+def test_a_night_over_new_year_is_whole() -> None:
+    nights = Calendar.weekly("Asia/Tehran", {day: [(1320, 360)] for day in range(7)})
+    new_year = at("2027-01-01T00:00")
+    assert between(nights, new_year - 24 * HOUR, new_year + 24 * HOUR) == 16 * HOUR
+    assert add(nights, at("2026-12-31T22:00", "Asia/Tehran"), 8 * HOUR) == at(
+        "2027-01-01T06:00", "Asia/Tehran"
+    )
 
 
 def test_iran_has_its_own_week_and_holidays() -> None:
@@ -133,6 +151,8 @@ def test_the_ends_of_time_are_said_in_words() -> None:
         lambda: add(OFFICE, at("0001-01-02T12:00"), -999 * HOUR),
         lambda: add_days(OFFICE, at("9999-12-31T12:00"), 9),
         lambda: add_days(OFFICE, at("0001-01-02T12:00"), -9),
+        lambda: add(OFFICE, at("2026-11-23T12:00"), timedelta.max),
+        lambda: add_days(OFFICE, at("2026-11-23T12:00"), 10**9),
     ):
         with pytest.raises(OverflowError, match="the result lies"):
             call()
@@ -171,6 +191,7 @@ def test_a_file_is_read() -> None:
         ({"week": {"mon": "9-5"}}, "week.mon: write a list of hours"),
         ({"week": {"mon": ["9-5"]}}, "week.mon: '9-5': write hours such as"),
         ({"week": {"mon": ["09:00-25:00"]}}, "hours go from 00:00 to 24:00"),
+        ({"week": {"mon": ["09:00-09:00"]}}, "no hours; all day is 00:00-24:00"),
         ({"week": {"mon": ["09:70-10:00"]}}, "hours go from 00:00 to 24:00"),
         ({"holidays": "Iran"}, "holidays: must be a country the library"),
         ({"holidays": ["IR"]}, "holidays: must be a country the library"),
