@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help install demo up test check format unit integration faults containers bench lock contracts secrets clean
+.PHONY: help install demo up test check format unit integration faults containers search bench lock contracts secrets clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,10 @@ faults: install ## kill -9, servers stopped under load, replicas
 
 containers: install ## docker compose and testcontainers; skipped when no engine answers
 	$(BIN)/pytest -q tests/containers
+
+search: install ## examples never tried before against every property: ROUNDS=10
+	@for round in $$(seq $(or $(ROUNDS),10)); do \
+		$(BIN)/pytest -q -x --hypothesis-profile=search tests/unit tests/contracts || exit 1; done
 
 bench: install ## speeds as ratios to baselines of the same run
 	$(BIN)/python -m benchmarks

@@ -106,7 +106,8 @@ def add_days(calendar: Calendar, start: datetime, days: int) -> datetime:
     When that day is closed at this time: its opening when it has not opened yet, its closing time
     when it has closed, the end of the break in a break. Today counts as none, working day or not:
     one day from a Saturday is Monday, and one before it Friday. No days from a free day are the
-    first working day that comes. At three in a night shift it is still the day before.
+    first working day that comes. At three in a night shift it is still the day before, unless a
+    shift of the new day has begun, too.
     """
     _check_reach(start, timedelta(days=max(-_LAST_DAY, min(_LAST_DAY, days))))
     zone = ZoneInfo(calendar.time_zone)
