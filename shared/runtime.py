@@ -14,7 +14,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from faststream.kafka import KafkaBroker
 
-from shared import http, kafka, logs, mongo
+from shared import consumer, http, kafka, logs, mongo
 from shared.clock import utc_now
 from shared.config import ServiceSettings
 from shared.contracts.topics import PUBLISHES, READS, dead_letters
@@ -93,6 +93,18 @@ async def run(name: str, settings: S, build: Build[S]) -> bool:
     return not failed.is_set()
 
 
+@dataclass(slots=True)
+class _Reading:
+    """Why nothing can be read from Kafka just now; None when all is well."""
+
+    waiting_for: str | None = None
+
+    def told(self, reason: str | None) -> None:
+        if reason and reason != self.waiting_for:
+            log.warning("reading.waiting", reason=reason)
+        self.waiting_for = reason
+
+
 @contextlib.asynccontextmanager
 async def running(
     name: str, settings: S, build: Build[S], failed: asyncio.Event
@@ -125,13 +137,14 @@ async def running(
             now=utc_now,
             dead_letters_in_a_row=settings.dead_letters_in_a_row,
         )
+        reading = _Reading()
         metrics.outbox_age.set_function(lambda: _age(relay))
         metrics.outbox_waiting.set_function(lambda: relay.waiting)
         app = http.build_http(
             name,
             password=settings.http_password,
             metrics=metrics,
-            not_ready=lambda: _not_ready(processor, relay),
+            not_ready=lambda: _not_ready(processor, relay, reading),
         )
         if service.router:
             app.include_router(service.router)
@@ -155,7 +168,7 @@ async def running(
         stack.push_async_callback(relay.drained, 5)
         stack.push_async_callback(_stop_broker, broker, settings.graceful_stop)
         stack.callback(processor.stop)
-        await broker.start()
+        await consumer.start(broker, reading.told)
         host, port = door.getsockname()[:2]
         yield f"http://{host}:{port}"
 
@@ -239,8 +252,9 @@ def _age(relay: Relay) -> float:
     return (utc_now() - relay.oldest).total_seconds() if relay.oldest else 0.0
 
 
-def _not_ready(processor: Processor, relay: Relay) -> list[str]:
-    reasons = [reason for reason in (processor.waiting_for, relay.waiting_for) if reason]
+def _not_ready(processor: Processor, relay: Relay, reading: _Reading) -> list[str]:
+    waiting = (reading.waiting_for, processor.waiting_for, relay.waiting_for)
+    reasons = [reason for reason in waiting if reason]
     reasons += [
         f"{topic}/{partition} is stopped after too many dead letters in a row; last: {stop.reason}"
         for (topic, partition), stop in processor.stopped.items()
