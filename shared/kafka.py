@@ -1,6 +1,7 @@
 """Kafka: the broker object, the raw batch subscription, the publisher. No business, no state."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
@@ -205,7 +206,7 @@ async def missing_topics(settings: KafkaSettings, topics: Iterable[str]) -> list
         await admin.start()
         return sorted(set(topics) - set(await admin.list_topics()))
     except KafkaConnectionError as error:
-        raise Transient(f"no Kafka broker answers at {settings.kafka_bootstrap}") from error
+        raise Transient(await why_no_connection(settings.kafka_bootstrap)) from error
     except KafkaError as error:
         if "uthenticat" in f"{type(error).__name__} {error}":
             raise Misconfigured(
@@ -214,3 +215,18 @@ async def missing_topics(settings: KafkaSettings, topics: Iterable[str]) -> list
         raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
     finally:
         await admin.close()
+
+
+async def why_no_connection(bootstrap: str) -> str:
+    """In words. aiokafka says the same of a wrong password and of a broker that is away."""
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        with contextlib.suppress(OSError, ValueError, TimeoutError):
+            async with asyncio.timeout(3):
+                _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+            return (
+                f"Kafka listens at {address} and does not let us in: check TAHVIL_KAFKA_USERNAME, "
+                "TAHVIL_KAFKA_PASSWORD and TAHVIL_KAFKA_TLS"
+            )
+    return f"no Kafka broker answers at {bootstrap}"

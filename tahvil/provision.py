@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 from pydantic import Field
 
 from shared.config import KafkaSettings
 from shared.contracts.topics import COMPACTED, SERVICES, Topic, dead_letters
 from shared.errors import Misconfigured
-from shared.kafka import MAX_MESSAGE, connection
+from shared.kafka import MAX_MESSAGE, connection, why_no_connection
 
 _DAY = 24 * 60 * 60 * 1000  # milliseconds
 
@@ -35,6 +35,8 @@ async def provision(settings: ProvisionSettings) -> list[str]:
             answer = await admin.create_topics(missing)
             _check(answer.topic_errors)
         return [topic.name for topic in missing]
+    except KafkaConnectionError:
+        raise Misconfigured(await why_no_connection(settings.kafka_bootstrap)) from None
     except (KafkaError, OSError) as error:
         raise Misconfigured(
             f"cannot make topics on {settings.kafka_bootstrap} ({type(error).__name__}): is Kafka "
