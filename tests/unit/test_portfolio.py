@@ -143,4 +143,7 @@ def test_a_cover_that_leaves_gives_way_to_another_and_the_claim_stays() -> None:
     left = leave(covered.account, covered.handoffs, "noah", change(pool))
     assert left.account
     assert (left.account.manager_id, left.account.home_manager_id) == ("olga", "mia")
-    assert left.handoffs[0].status == Status.ASSIGNED
+    first, transfer, of_deal = left.handoffs
+    assert first.status == Status.CANCELLED, "nobody hands over what has gone on"
+    assert (transfer.status, transfer.manager_id) == (Status.ASSIGNED, "olga")
+    assert of_deal.manager_id == "olga"

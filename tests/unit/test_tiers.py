@@ -110,7 +110,8 @@ def test_promotion_hands_the_account_to_a_manager_of_that_level() -> None:
 
 def test_without_room_above_the_present_manager_keeps_it_and_its_weight_grows() -> None:
     company = Company(Manager(id="mia", level=REGIONAL))
-    company.win("d1", "acme", 5000)
+    company.win("d1", "acme", 1)
+    company.win("d2", "acme", 5000)
     assert kinds(company.move("acme")) == ["AccountTierChanged"]
     assert company.account("acme").manager_id == "mia"
     assert company.book.pool.managers["mia"].load == 2
@@ -132,7 +133,8 @@ def test_subsidiaries_follow_the_group_in_whatever_order_they_come() -> None:
         assert company.account(name).tier == NATIONAL
     assert company.book.pool.managers["mia"].load == 6
     company.win("d5", "late", 1, parent_id="parent")
-    assert company.account("late").tier_wanted == NATIONAL, "who joins later follows too"
+    assert company.account("late").tier == NATIONAL, "who joins later follows too"
+    assert company.book.pool.managers["mia"].load == 8
 
 
 def test_demotion_waits_until_it_is_clear_and_keeps_the_manager() -> None:
