@@ -7,7 +7,7 @@ of the service does, in this process, against a real MongoDB replica set.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 from pydantic import SecretStr
 from typing_extensions import override
 
+from services.handoff.book import Book
 from services.handoff.commands import Commands, Unknown
 from services.handoff.handlers import HandoffWork
 from services.handoff.moving import Mover
@@ -76,13 +77,34 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     await server.stop()
 
 
+class Meeting(Repository):
+    """Two of these have both read before either writes: the worst that can happen, every time."""
+
+    def __init__(self, database: Database, barrier: asyncio.Barrier) -> None:
+        super().__init__(database)
+        self._barrier: asyncio.Barrier | None = barrier
+
+    @override
+    async def save(self, book: Book, session: Session) -> None:
+        barrier, self._barrier = self._barrier, None  # not when the transaction is tried again
+        if barrier:
+            await barrier.wait()
+        await super().save(book, session)
+
+
 class Replica:
     """What one process does, with pauses of chance between reading and writing."""
 
-    def __init__(self, database: Database, seed: int, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        database: Database,
+        outbox: Outbox,
+        seed: int = 0,
+        repository: Repository | None = None,
+    ) -> None:
         self.chance = random.Random(seed)
         self.database = database
-        self.repository = Repository(database)
+        self.repository = repository or Repository(database)
         self.outbox = outbox
         relay = Relay(self.outbox, Nowhere(), utc_now)
         relay._submitted = asyncio.Queue()  # unbounded: nobody takes from it here
@@ -154,7 +176,7 @@ def something(chance: random.Random, number: int) -> Event:
 
 async def busy(database: Database, outbox: Outbox) -> int:
     """Three replicas for a while; how many events they applied."""
-    replicas = [Replica(database, number, outbox) for number in range(3)]
+    replicas = [Replica(database, outbox, number) for number in range(3)]
     people = [event(manager(name, regions=(), capacity=9)) for name in PEOPLE]
     await replicas[0].apply([*people, event(manager("hana", roles=("head",)))])
     until = asyncio.get_running_loop().time() + SECONDS
@@ -216,34 +238,16 @@ async def test_three_replicas_never_contradict_each_other(
 ) -> None:
     # One lane: its rows tell the order of all that was said.
     applied = await busy(database, outbox(database, 1))
-    repository = Repository(database)
-    accounts = {one.id: one for one in await repository.accounts_where({}, 0)}
-    handoffs = await repository.handoffs_where({}, 0)
-    pool = (await repository.pool()).managers
+    handoffs = await Repository(database).handoffs_where({}, 0)
     said = await told(database)
-    print(f"{applied} events, {len(said)} told, {len(handoffs)} handoffs, {len(accounts)} accounts")
+    print(f"{applied} events, {len(said)} told, {len(handoffs)} handoffs")
     assert applied > 100
     assert len(handoffs) > 30
 
-    assert_loads(pool, accounts)
-    of_deals = Counter(
-        one.deal_id for one in handoffs if one.kind != "transfer" and one.status != Status.CANCELLED
-    )
-    assert of_deals
-    assert set(of_deals.values()) == {1}, "one handoff a deal"
-    for one in handoffs:
-        if one.status in LIVE and one.manager_id and accounts[one.account_id].manager_id:
-            assert accounts[one.account_id].manager_id == one.manager_id
-
-    owed = await mongo.find(database["obligations"], {})
-    for row in owed:
-        if owner := accounts[row["account_id"]].manager_id:
-            assert row["owner_id"] == owner, row
-    contacts = Counter(row["account_id"] for row in owed if row["kind"] == "contact")
-    assert not [name for name, count in contacts.items() if count > 1]
-
+    await assert_consistent(database)
     if outbox is Silent:
         return
+    owed = await mongo.find(database["obligations"], {})
     ids = Counter(one.id for one in said)
     assert not [name for name, count in ids.items() if count > 1], "every event has its own id"
     stored = {
@@ -262,3 +266,109 @@ def assert_loads(pool: Mapping[str, Any], accounts: Mapping[str, Any]) -> None:
     assert {one.id: one.load for one in pool.values()} == {name: loads[name] for name in pool}
     for one in pool.values():
         assert one.capacity is None or one.load <= one.capacity
+
+
+def leaves(person: str) -> Event:
+    return event(PersonRemoved(person_id=person, removed_at=NOON))
+
+
+def disputed() -> Event:
+    return event(DisputeOpened(account_id="acme", dispute_id="x", opened_at=NOON))
+
+
+def thin(deal_id: str, account: str = "acme") -> Event:
+    """Without an amount: being won changes nothing of the account's own."""
+    return event(deal(deal_id, account, amount=None), time=NOON)
+
+
+REOPENED = event(DealReopened(deal_id="d1", account_id="acme", reopened_at=NOON))
+Doing = Callable[[Replica], Awaitable[object]]
+
+
+def hears(*events: Event) -> Doing:
+    return lambda replica: replica.apply(events)
+
+
+def completes(deal_id: str) -> Doing:
+    async def do(replica: Replica) -> None:
+        (one,) = await replica.repository.handoffs_where({"deal_id": deal_id}, 1)
+        await replica.commands.do_step(one.id, "mia", "first-review")
+
+    return do
+
+
+def sweeps(replica: Replica) -> Awaitable[object]:
+    return replica.sweep()
+
+
+async def two_almost_done(database: Database) -> None:
+    """Two deals of one account, with one step left each."""
+    clerk = Replica(database, Silent(database, 1))
+    await clerk.apply([thin("d1"), thin("d2")])
+    for one in await clerk.repository.handoffs_where({}, 9):
+        await clerk.commands.accept(one.id, "mia")
+        await clerk.commands.do_step(one.id, "mia", "welcome-call")
+        await clerk.commands.do_step(one.id, "mia", "kick-off")
+
+
+@pytest.mark.parametrize(
+    ("before", "one", "other"),
+    [
+        pytest.param(hears(), hears(thin("d1")), hears(thin("d2", "other")), id="one-free-place"),
+        pytest.param(hears(), hears(thin("d1")), hears(thin("d1", "other")), id="one-deal"),
+        pytest.param(hears(), hears(thin("d1")), hears(thin("d2")), id="one-account"),
+        pytest.param(hears(), hears(thin("d1")), hears(disputed()), id="dispute-and-first-deal"),
+        pytest.param(
+            hears(thin("d1"), leaves("mia")), hears(disputed()), sweeps, id="dispute-while-moving"
+        ),
+        pytest.param(
+            hears(thin("d1"), REOPENED, leaves("mia")), hears(thin("d1")), sweeps,
+            id="won-again-while-moving",
+        ),
+        pytest.param(
+            lambda replica: two_almost_done(replica.database), completes("d1"), completes("d2"),
+            id="two-completed-at-once",
+        ),
+        pytest.param(hears(thin("d1"), leaves("mia")), sweeps, sweeps, id="two-movers"),
+        pytest.param(hears(), hears(thin("d1")), hears(leaves("mia")), id="given-to-a-leaver"),
+    ],
+)  # fmt: skip
+async def test_what_two_replicas_decide_at_the_same_moment_holds_together(
+    database: Database, before: Doing, one: Doing, other: Doing
+) -> None:
+    silent = Silent(database, 1)
+    clerk = Replica(database, silent)
+    await clerk.apply([event(manager("mia", regions=(), capacity=1))])
+    await before(clerk)
+    await clerk.apply([event(manager("noah", regions=(), capacity=1))])
+    barrier = asyncio.Barrier(2)
+    two = [Replica(database, silent, repository=Meeting(database, barrier)) for _ in range(2)]
+    async with asyncio.timeout(20):
+        await asyncio.gather(one(two[0]), other(two[1]))
+    assert barrier.n_waiting == 0
+    await clerk.sweep()
+    await assert_consistent(database)
+
+
+async def assert_consistent(database: Database) -> None:
+    """What is stored does not contradict itself."""
+    repository = Repository(database)
+    accounts = {one.id: one for one in await repository.accounts_where({}, 0)}
+    handoffs = await repository.handoffs_where({}, 0)
+    pool = (await repository.pool()).managers
+    assert_loads(pool, accounts)
+    of_deals = Counter(
+        one.deal_id for one in handoffs if one.kind != "transfer" and one.status != Status.CANCELLED
+    )
+    assert of_deals
+    assert set(of_deals.values()) == {1}, "one handoff a deal"
+    for one in handoffs:
+        if one.status in LIVE and one.manager_id and accounts[one.account_id].manager_id:
+            assert accounts[one.account_id].manager_id == one.manager_id
+
+    owed = await mongo.find(database["obligations"], {})
+    for row in owed:
+        if owner := accounts[row["account_id"]].manager_id:
+            assert row["owner_id"] == owner, row
+    contacts = Counter(row["account_id"] for row in owed if row["kind"] == "contact")
+    assert not [name for name, count in contacts.items() if count > 1]
