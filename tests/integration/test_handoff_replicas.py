@@ -314,8 +314,14 @@ async def two_almost_done(database: Database) -> None:
 @pytest.mark.parametrize(
     ("before", "one", "other"),
     [
-        pytest.param(hears(), hears(thin("d1")), hears(thin("d2", "other")), id="one-free-place"),
-        pytest.param(hears(), hears(thin("d1")), hears(thin("d1", "other")), id="one-deal"),
+        pytest.param(
+            hears(thin("d9", "full")), hears(thin("d1")), hears(thin("d2", "other")),
+            id="one-free-place",
+        ),
+        pytest.param(
+            hears(thin("d8"), thin("d9", "other")), hears(thin("d1")), hears(thin("d1", "other")),
+            id="one-deal",
+        ),
         pytest.param(hears(), hears(thin("d1")), hears(thin("d2")), id="one-account"),
         pytest.param(hears(), hears(thin("d1")), hears(disputed()), id="dispute-and-first-deal"),
         pytest.param(
@@ -338,9 +344,8 @@ async def test_what_two_replicas_decide_at_the_same_moment_holds_together(
 ) -> None:
     silent = Silent(database, 1)
     clerk = Replica(database, silent)
-    await clerk.apply([event(manager("mia", regions=(), capacity=1))])
+    await clerk.apply([event(manager(one, regions=(), capacity=1)) for one in ("mia", "noah")])
     await before(clerk)
-    await clerk.apply([event(manager("noah", regions=(), capacity=1))])
     barrier = asyncio.Barrier(2)
     two = [Replica(database, silent, repository=Meeting(database, barrier)) for _ in range(2)]
     async with asyncio.timeout(20):
