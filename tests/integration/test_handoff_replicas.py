@@ -377,3 +377,20 @@ async def assert_consistent(database: Database) -> None:
             assert row["owner_id"] == owner, row
     contacts = Counter(row["account_id"] for row in owed if row["kind"] == "contact")
     assert not [name for name, count in contacts.items() if count > 1]
+
+
+async def test_those_nobody_can_take_starve_no_others(database: Database) -> None:
+    clerk = Replica(database, Silent(database, 1))
+    await clerk.apply([event(manager("mia", "Central", capacity=0))])
+    places = ["Moon"] * 450 + ["Central"] * 50
+    await clerk.apply([
+        event(deal(f"d{n}", {"id": f"a{n}", "name": "A", "region": place}))
+        for n, place in enumerate(places)
+    ])  # fmt: skip
+    await mongo.write(
+        database["managers"], [mongo.UpdateOne({"_id": "mia"}, {"$set": {"capacity": 50}})]
+    )
+    await clerk.sweep()
+    assert (await clerk.repository.pool()).managers["mia"].load == 50
+    assert len(await clerk.repository.waiting(1000)) == 450
+    assert await clerk.mover.sweep() == 0
