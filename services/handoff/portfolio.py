@@ -179,9 +179,9 @@ def _found(handoff: Handoff, account: Account, change: Change) -> Explanation:
         id=handoff.id,
         account_id=account.id,
         at=change.at,
-        reason="manages the account since",
+        reason="was given the account while this one waited",
         need=account.need,
-        weight=0,
+        weight=account.weight,
         manager_id=handoff.manager_id,
         verdicts=(),
     )
