@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from services.handoff import lifecycle, obligations, portfolio
 from services.handoff.assignment import Policy, Reason, Tier
 from services.handoff.book import Book
+from services.handoff.domain import TO_SALESPERSON
 from services.handoff.handlers import decide
 from services.handoff.lifecycle import Act, Refused
 from services.handoff.portfolio import Change, Moved
@@ -349,6 +350,12 @@ class Company(RuleBasedStateMachine):
                 won[one.account_id] += int(one.amount.value * 100)
         for account in self.book.accounts.values():
             assert int(account.won.get("USD", Decimal(0)) * 100) == won[account.id]
+
+    @invariant()
+    def what_was_asked_is_the_salespersons_to_answer(self) -> None:
+        for one in self.book.handoffs.values():
+            asked = {due.owner_id for due in one.deadlines if due.step in TO_SALESPERSON}
+            assert asked <= {one.salesperson_id}
 
     @invariant()
     def nobody_hands_over_to_oneself(self) -> None:
