@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from services.handoff import portfolio
@@ -19,7 +20,7 @@ from services.handoff.rules import Rules
 from shared.contracts.directory import PersonRemoved
 from shared.contracts.event import Event
 
-_BAR = 12  # characters of the longest bar: the table fits a terminal of 80
+_BAR = 14  # characters of the longest bar: the table fits a terminal of 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +86,39 @@ def _move_all(leaver: str, event: Event, book: Book, rules: Rules) -> None:
 
 
 def compared(now: Simulated, other: Simulated) -> Table:
-    """Side by side: accounts and load of everybody, with a picture of the load."""
-    table = Table(Column("manager", no_wrap=True), "now", "load", "", "then", "load", "")
-    longest = max(
-        [*(m.load for m in now.managers.values()), *(m.load for m in other.managers.values()), 1]
-    )
+    """Side by side: accounts and load of everybody, with a picture of the load.
+
+    One scale for all bars: what is full is load, what is light is capacity left.
+    """
+    table = Table(Column("manager", no_wrap=True), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for title in ("now", "then"):
+        table.add_column(title, justify="right")
+        table.add_column("load", no_wrap=True)
+        table.add_column("", justify="right", no_wrap=True)
+    table.add_column("change", justify="right")
     everybody = [*now.managers.values(), *other.managers.values()]
+    most = max([one.load for one in everybody] + [1])
+    scale = max([min(one.capacity or 0, 2 * most) for one in everybody] + [most])
     for name in sorted({one.id for one in everybody if not _is_nothing(one)}):
-        cells = [name]
+        cells, counts = [name], []
         for result in (now, other):
+            accounts = sum(owner == name for owner in result.owner.values())
+            counts.append(accounts)
             manager = result.managers.get(name)
             if manager is None or _is_nothing(manager):
-                cells += ["-", "-", ""]
+                cells += ["-", "", ""]
                 continue
-            limit = f" of {manager.capacity}" if manager.capacity is not None else ""
-            accounts = sum(owner == name for owner in result.owner.values())
-            cells += [
-                str(accounts),
-                f"{manager.load}{limit}",
-                "█" * (manager.load * _BAR // longest),
-            ]
-        table.add_row(*cells)
+            of = f"/{manager.capacity}" if manager.capacity is not None else ""
+            cells += [str(accounts), _bar(manager, scale), f"{manager.load}{of}"]
+        change = counts[1] - counts[0]
+        table.add_row(*cells, f"{change:+}" if change else "")
     return table
+
+
+def _bar(manager: Manager, scale: int) -> str:
+    full = round(manager.load * _BAR / scale)
+    whole = round(min(max(manager.capacity or 0, manager.load), scale) * _BAR / scale)
+    return "█" * full + "░" * (whole - full)
 
 
 def _is_nothing(manager: Manager) -> bool:

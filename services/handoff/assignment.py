@@ -98,6 +98,10 @@ class Away(NamedTuple):
     since: datetime
     until: datetime | None
 
+    def around(self, at: datetime) -> bool:
+        """Whether this moment is in it."""
+        return self.since <= at and (self.until is None or at < self.until)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manager:
@@ -126,7 +130,23 @@ class Manager:
 
     def absent(self, at: datetime) -> bool:
         """Whether away at this moment."""
-        return any(a.since <= at and (a.until is None or at < a.until) for a in self.absences)
+        return any(away.around(at) for away in self.absences)
+
+    def serves(self, tier: Tier) -> bool:
+        """Whether accounts of this tier are this one's."""
+        return self.level is None or self.level.rank >= tier.rank
+
+    def absence(self, at: datetime) -> Away | None:
+        """The whole time away around this moment: absences that touch are one."""
+        whole: list[Away] = []
+        for one in sorted(self.absences, key=lambda away: away.since):
+            if whole and (whole[-1].until is None or one.since <= whole[-1].until):
+                since, end = whole[-1]
+                later = None if end is None or one.until is None else max(end, one.until)
+                whole[-1] = Away(since, later)
+            else:
+                whole.append(one)
+        return next((one for one in whole if one.around(at)), None)
 
     def available_since(self, at: datetime) -> datetime:
         """When this person joined or last came back."""
@@ -211,6 +231,11 @@ class Pool:
     handicapped: set[str] = field(default_factory=set)
     """Managers whose handicap was set here."""
     _known: dict[Need, tuple[list[_Fit], list[Verdict]]] = field(default_factory=dict)
+
+    def could_take(self, manager_id: str, need: Need) -> bool:
+        """Whether this one may be chosen for such accounts at all, capacity and absence aside."""
+        manager = self.managers.get(manager_id)
+        return manager is not None and not isinstance(_fit(manager, need), Reason)
 
     def keep(self, manager: Manager) -> None:
         """Take over what the directory says of a manager."""

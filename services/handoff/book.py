@@ -57,7 +57,7 @@ class Book:
         if account := decided.account:
             known = self.obligations.get(account.id)
             if known and account.manager_id:
-                owed = hand_on(known, account.manager_id, at, "another account manager")
+                owed = hand_on(account, known, at, "another account manager")
                 publish += self.keep_owed(account.id, owed)
             self.keep_account(account)
         handoffs = decided.handoffs if isinstance(decided, Moved) else (decided.handoff,)
@@ -82,6 +82,8 @@ class Book:
 
     def keep_owed(self, account_id: str, owed: Owed) -> Sequence[EventData]:
         """Take over what is owed to a customer now; what is to be told."""
+        if owed == Owed():
+            return ()
         if owed.account:
             self.keep_account(owed.account)
         known = self.obligations.setdefault(account_id, {})
@@ -91,12 +93,14 @@ class Book:
         for new in owed.open:
             known[new.id] = new
             self.changed_obligations[new.id] = new
+        self.changed_accounts.add(account_id)
         return owed.publish
 
     def keep_handoff(self, handoff: Handoff) -> None:
         """Take over the state of a handoff."""
         self.handoffs[handoff.id] = handoff
         self.changed_handoffs.add(handoff.id)
+        self.changed_accounts.add(handoff.account_id)
         if handoff.kind != "transfer":
             self.latest[handoff.deal_id] = handoff.id
 

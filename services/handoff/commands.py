@@ -9,7 +9,6 @@ from services.handoff.rules import Rules
 from services.handoff.states import Handoff, Status
 from shared.caused import by_itself
 from shared.contracts.deals import Package
-from shared.contracts.ids import derived
 from shared.mongo import Session, server_time, transaction
 from shared.outbox import Outbox, Row
 from shared.processor import to_message
@@ -63,9 +62,8 @@ class Commands:
 
     async def add(self, handoff_id: str, by: str, package: Package) -> Outcome:
         """The salesperson tells more, unasked."""
-        said = derived(package.model_dump_json())
         return await self._do(
-            handoff_id, f"add {said}", by, lambda handoff, act: lifecycle.add(handoff, package, act)
+            handoff_id, "add", by, lambda handoff, act: lifecycle.add(handoff, package, act)
         )
 
     async def do_step(self, handoff_id: str, by: str, step: str) -> Outcome:
@@ -107,7 +105,7 @@ class Commands:
             if outcome.record:
                 book.records[outcome.record.id] = outcome.record
             await self._repository.save(book, session)
-            identity = f"{handoff.id}:{handoff.attempt}:{name}"
+            identity = f"{handoff.id}:{act.account.revision}:{name}"
             events = by_itself(identity, "handoff", publish, now)
             messages = [to_message(event) for event in events]
             return outcome, await self._outbox.add(messages, now, session=session)

@@ -4,10 +4,11 @@ Nothing in the rules reads a clock, makes up an id, logs or awaits. What the two
 handoff is in `lifecycle`, how accounts change hands in `portfolio`, who gets one in `assignment`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from services.handoff.assignment import Choice, Manager, Pool, Tier
 from services.handoff.rules import COUNTED, Rules
@@ -19,6 +20,7 @@ from services.handoff.states import (
     Status,
     cancel_deadline,
     meet_deadline,
+    move_deadline,
     set_deadline,
 )
 from shared.contracts.deals import DealAmended, DealClosed, DealReopened, Package
@@ -27,10 +29,16 @@ from shared.contracts.handoffs import (
     HandoffAssigned,
     HandoffCancelled,
     HandoffCreated,
+    HandoffPackageAdded,
     HandoffUnassigned,
 )
 from shared.contracts.ids import derived
 from shared.contracts.values import Money
+
+T = TypeVar("T")
+
+TO_SALESPERSON = ("answer", "mend")
+"""Steps of the salesperson; every other one goes along when the account changes hands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +60,28 @@ def close_deal(
     handoff: Handoff | None,
     pool: Pool,
     rules: Rules,
+    judge: Callable[[Account], Account] | None = None,
 ) -> Decision:
     """Begin the handoff of a won deal: at most one is live, however often the deal is won.
 
-    A manager that the account has keeps it, and gets an expansion; else one is chosen.
+    A manager that the account has keeps it, and gets an expansion; else one is chosen. `judge`
+    gives the account its tier, which decides who can be chosen.
     """
     if deal.outcome != "won" or (handoff and handoff.status != Status.CANCELLED):
         return Decision()
     known = account or Account(id=deal.account.id, name=deal.account.name)
-    account = _told(known, deal)
+    account = replace(
+        told(known, deal),
+        won=moved_value(known.won, None, deal.amount),
+        salesperson_id=deal.salesperson.id,
+        deal_id=deal.deal_id,
+    )
+    account = judge(account) if judge else account
     number = handoff.round + 1 if handoff else 1
     score, missing = completeness(deal, account.tier, rules)
     begun = Handoff(
-        id=derived("handoff", deal.account.id, deal.deal_id, str(number)),
+        # No account in it: two replicas that begin one deal for two accounts collide.
+        id=derived("handoff", deal.deal_id, str(number)),
         deal_id=deal.deal_id,
         account_id=account.id,
         kind="expansion" if account.manager_id else "new",
@@ -72,6 +89,7 @@ def close_deal(
         status=Status.UNASSIGNED,
         salesperson_id=deal.salesperson.id,
         closed_at=deal.closed_at,
+        told_at=at,
         amount=deal.amount,
         completeness=score,
         missing=missing,
@@ -101,19 +119,14 @@ def assign(
             refusal = HandoffUnassigned(
                 handoff_id=handoff.id, account_id=account.id, reason=choice.why, at=at
             )
-            if (head := pool.head) and not handoff.deadlines:
-                due = Deadline(
-                    step="assign",
-                    title="Find an account manager",
-                    owner_id=head,
-                    due_at=rules.working.add(at, rules.assign_within),
-                )
-                handoff = replace(handoff, deadlines=(due,))
-                told = (refusal, set_deadline(handoff, account, due, at))
-                return Decision(account, handoff, (), explanation, told)
-            return Decision(account, handoff, (), explanation, (refusal,))
+            handoff, to_head = tell_head(handoff, account, at, pool, rules)
+            return Decision(account, handoff, (), explanation, (refusal, *to_head))
         manager_id, reason = choice.manager.id, choice.why
-        managers = (pool.give(manager_id, weight, at),)
+        kept = 0
+        if account.home_manager_id == manager_id:  # back where it belongs: the place kept is free
+            kept = account.home_weight
+            account = replace(account, home_manager_id=None, home_weight=0)
+        managers = (pool.give(manager_id, weight - kept, at),)
         account = replace(account, manager_id=manager_id, weight=weight)
     waiting = handoff
     handoff = replace(
@@ -136,15 +149,43 @@ def assign(
     return Decision(account, handoff, managers, explanation, (assigned, *published))
 
 
-def amend_deal(deal: DealAmended, *, account: Account | None, handoff: Handoff | None) -> Decision:
+def tell_head(
+    handoff: Handoff, account: Account, at: datetime, pool: Pool, rules: Rules
+) -> tuple[Handoff, tuple[EventData, ...]]:
+    """Somebody has to find a manager: the head, once; another one when that one is head no more."""
+    known = next((due for due in handoff.deadlines if due.step == "assign"), None)
+    head = pool.head
+    if head is None or (known and pool.managers[known.owner_id].head):
+        return handoff, ()
+    due = Deadline(
+        step="assign",
+        title="Find an account manager",
+        owner_id=head,
+        due_at=known.due_at if known else rules.working.add(at, rules.assign_within),
+    )
+    waiting = replace(handoff, deadlines=(due,))
+    if known:
+        return waiting, (move_deadline(waiting, due, "there is another head", at),)
+    return waiting, (set_deadline(waiting, account, due, at),)
+
+
+def amend_deal(
+    deal: DealAmended,
+    at: datetime,
+    *,
+    account: Account | None,
+    handoff: Handoff | None,
+    rules: Rules,
+) -> Decision:
     """Correct a won deal. Its manager stays; the customer's won value follows."""
     if handoff is None or account is None or handoff.status == Status.CANCELLED:
         return Decision()
     changed = replace(
         handoff, amount=deal.amount or handoff.amount, closed_at=deal.closed_at or handoff.closed_at
     )
-    won = _moved(account.won, handoff.amount, changed.amount)
-    return Decision(replace(account, won=won), changed)
+    changed, told = complete(changed, account, at, rules, products=deal.products)
+    won = moved_value(account.won, handoff.amount, changed.amount)
+    return Decision(replace(account, won=won), changed, publish=told)
 
 
 def reopen_deal(
@@ -156,14 +197,23 @@ def reopen_deal(
     """
     if handoff is None or account is None or handoff.status == Status.CANCELLED:
         return Decision()
-    reason = deal.reason or "the deal was reopened"
+    return take_out(handoff, account, deal.reason or "the deal was reopened", at)
+
+
+def take_out(handoff: Handoff, account: Account, reason: str, at: datetime) -> Decision:
+    """End the handoff of a deal that does not count as won any more."""
+    account = replace(account, won=moved_value(account.won, handoff.amount, None))
+    ended, told = cancel(handoff, reason, at)
+    return Decision(account, ended, publish=told)
+
+
+def cancel(handoff: Handoff, reason: str, at: datetime) -> tuple[Handoff, tuple[EventData, ...]]:
+    """End a handoff before it is completed, with its open deadlines."""
     cancelled = HandoffCancelled(
         handoff_id=handoff.id, account_id=handoff.account_id, reason=reason, at=at
     )
     deadlines = tuple(cancel_deadline(handoff, d, reason, at) for d in handoff.deadlines)
-    account = replace(account, won=_moved(account.won, handoff.amount, None))
-    ended = replace(handoff, status=Status.CANCELLED, deadlines=())
-    return Decision(account, ended, publish=(cancelled, *deadlines))
+    return replace(handoff, status=Status.CANCELLED, deadlines=()), (cancelled, *deadlines)
 
 
 def completeness(deal: DealClosed, tier: Tier, rules: Rules) -> tuple[int, tuple[str, ...]]:
@@ -187,6 +237,51 @@ def score(told: Mapping[str, object], tier: Tier, rules: Rules) -> tuple[int, tu
     required = rules.required.get(tier, COUNTED)
     missing = tuple(name for name in required if not told[name])
     return round(100 * (1 - len(missing) / len(required))) if required else 100, missing
+
+
+def complete(
+    handoff: Handoff,
+    account: Account,
+    at: datetime,
+    rules: Rules,
+    *,
+    products: Iterable[str] | None = None,
+) -> tuple[Handoff, tuple[EventData, ...]]:
+    """Reckon anew how much is told, after the CRM has told more."""
+    if handoff.kind == "transfer":
+        return handoff, ()
+    parts = {name: name not in handoff.missing for name in ("amount", "products")}
+    parts["amount"] |= handoff.amount is not None
+    parts["products"] |= bool(products)
+    percent, missing = score({**parts, **package_told(handoff.package)}, account.tier, rules)
+    if (percent, missing) == (handoff.completeness, handoff.missing):
+        return handoff, ()
+    told = HandoffPackageAdded(
+        handoff_id=handoff.id,
+        account_id=handoff.account_id,
+        completeness=percent,
+        missing=missing,
+        added_at=at,
+        by=handoff.salesperson_id,
+    )
+    return replace(handoff, completeness=percent, missing=missing), (told,)
+
+
+def merged(known: Package | None, more: Package | None) -> Package | None:
+    """Both together: lists grow, single words are replaced."""
+    if known is None or more is None:
+        return known or more
+    return Package(
+        contacts=_union(known.contacts, more.contacts),
+        needs=_union(known.needs, more.needs),
+        promises=_union(known.promises, more.promises),
+        relationship=more.relationship or known.relationship,
+        language=more.language or known.language,
+    )
+
+
+def _union(known: tuple[T, ...], more: tuple[T, ...]) -> tuple[T, ...]:
+    return (*known, *(one for one in more if one not in known))
 
 
 def begin(
@@ -217,7 +312,7 @@ def begin(
     return replace(given, publish=(created, *given.publish))
 
 
-def _told(account: Account, deal: DealClosed) -> Account:
+def told(account: Account, deal: DealClosed) -> Account:
     """Take over what a won deal says of the customer; what it does not say stays."""
     ref = deal.account
     language = deal.package.language if deal.package else None
@@ -231,15 +326,13 @@ def _told(account: Account, deal: DealClosed) -> Account:
         language=language or account.language,
         key=account.key if ref.key is None else ref.key,
         group_id=ref.parent_id or account.group_id,
-        won=_moved(account.won, None, deal.amount),
-        salesperson_id=deal.salesperson.id,
-        deal_id=deal.deal_id,
     )
 
 
-def _moved(
+def moved_value(
     won: Mapping[str, Decimal], before: Money | None, after: Money | None
 ) -> Mapping[str, Decimal]:
+    """Won value by currency, with one amount in the place of another."""
     changed = dict(won)
     if before:
         changed[before.currency] = changed.get(before.currency, Decimal(0)) - before.value

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from services.handoff import domain, obligations, portfolio, tiers
+from services.handoff import corrections, domain, obligations, portfolio, tiers
 from services.handoff.assignment import Away, Manager, Tier
 from services.handoff.book import Book
+from services.handoff.domain import Decision
 from services.handoff.portfolio import Change
 from services.handoff.repository import Repository
 from services.handoff.rules import Rules
-from services.handoff.states import Handoff, Status
+from services.handoff.states import LIVE, Account, Handoff, Status
 from services.handoff.tiers import Group
 from shared.caused import caused_by
 from shared.contracts.deals import DealAmended, DealClosed, DealReopened
@@ -49,12 +50,9 @@ def decide(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
         case Topic.DEALS:
             return _deal(event, book, rules)
         case Topic.DIRECTORY:
-            _person(event, book)
-            return _assign(_waiting(book.handoffs.values()), event, book, rules)
-        case Topic.ACCOUNTS if account := book.accounts.get(event.data.key):
-            known = book.obligations.get(account.id, {})
-            owed = obligations.respond(event.data, account, known, event.time, rules)
-            return book.keep_owed(account.id, owed)
+            return _person(event, book, rules)
+        case Topic.ACCOUNTS:
+            return _customer(event, book, rules)
         case _:
             return ()
 
@@ -67,38 +65,50 @@ def _deal(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
     handoff = book.of_deal(deal.deal_id)
     account = book.accounts.get(handoff.account_id) if handoff else None
     if isinstance(deal, DealAmended):
-        decision = domain.amend_deal(deal, account=account, handoff=handoff)
+        decision = domain.amend_deal(
+            deal, event.time, account=account, handoff=handoff, rules=rules
+        )
     else:
         decision = domain.reopen_deal(deal, event.time, account=account, handoff=handoff)
-    published = book.keep(decision, event.time)
-    _judge(deal.account_id, book, rules)
-    return published
+    return _corrected(decision, event, book, rules)
 
 
-def _judge(account_id: str, book: Book, rules: Rules) -> None:
-    """Which tier an account should have; a parent that is met for the first time joins in."""
-    account = book.accounts.get(account_id)
-    if account is None:
-        return
-    if account.group_id is None and account.id in book.groups:
-        account = replace(account, group_id=account.id)
-    if account.group_id is None:
-        judged, _ = tiers.judge(account, None, rules.tiers)
-    else:
-        group = book.groups.get(account.group_id) or Group(id=account.group_id)
-        parent = book.accounts.get(group.id)
-        if parent and parent.id not in group.members and parent.id != account.id:
-            parent, joined = tiers.judge(replace(parent, group_id=group.id), group, rules.tiers)
-            book.keep_account(parent)
-            group = joined or group
-        judged, changed = tiers.judge(account, group, rules.tiers)
-        book.keep_group(changed or group)
-    if judged != book.accounts[account_id]:
-        book.keep_account(judged)
+def _corrected(decision: Decision, event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
+    if decision.account:
+        decision = replace(decision, account=_judged(decision.account, book, rules))
+    return book.keep(decision, event.time)
 
 
 def _closed(deal: DealClosed, event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
+    handoff = book.of_deal(deal.deal_id)
+    published: list[EventData] = []
+    if reason := corrections.contradicted(deal, handoff, event.time):
+        assert handoff  # noqa: S101 - there is one to contradict
+        account = book.accounts[handoff.account_id]
+        ended = domain.take_out(handoff, account, reason, event.time)
+        published += _corrected(ended, event, book, rules)
+    elif handoff and handoff.status != Status.CANCELLED:
+        account = book.accounts[handoff.account_id]
+        again = corrections.tell_again(
+            deal, event.time, account=account, handoff=handoff, rules=rules
+        )
+        return _corrected(again, event, book, rules)
+    return [*published, *_begun(deal, event, book, rules)]
+
+
+def _begun(deal: DealClosed, event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
     known = book.accounts.get(deal.account.id)
+    raised: list[EventData] = []
+
+    def judge(account: Account) -> Account:
+        judged = _judged(account, book, rules)
+        if judged.manager_id is None:  # nobody's yet: of the right tier before one is chosen
+            moved = portfolio.retier(judged, (), _change(event, book, rules))
+            raised.extend(moved.publish)
+            book.changed_managers.update(manager.id for manager in moved.managers)
+            return moved.account or judged
+        return judged
+
     decision = domain.close_deal(
         deal,
         event.time,
@@ -106,22 +116,62 @@ def _closed(deal: DealClosed, event: Event, book: Book, rules: Rules) -> Sequenc
         handoff=book.of_deal(deal.deal_id),
         pool=book.pool,
         rules=rules,
+        judge=judge,
     )
-    published = book.keep(decision, event.time)
-    _judge(deal.account.id, book, rules)
+    published = [*raised, *book.keep(decision, event.time)]
     if known and known.manager_id is None and decision.managers:
-        waiting = _waiting(book.live(known.id))
-        published = [*published, *_assign(waiting, event, book, rules)]
+        published += _assign(_waiting(book.live(known.id)), event, book, rules)
     return published
 
 
-def _person(event: Event, book: Book) -> None:
+def _judged(account: Account, book: Book, rules: Rules) -> Account:
+    """With the tier it should have. A parent that is met for the first time joins its group."""
+    known = book.accounts.get(account.id)
+    root = _root(account, book)
+    if known and (old := book.groups.get(known.group_id or "")) and old.id != root:
+        book.keep_group(tiers.left(old, account.id, rules.tiers))
+    account = replace(account, group_id=root)
+    if root is None:
+        return tiers.judge(account, None, rules.tiers)[0]
+    group = book.groups.get(root) or Group(id=root)
+    parent = book.accounts.get(root)
+    if parent and parent.group_id is None and parent.id != account.id:
+        parent, joined = tiers.judge(replace(parent, group_id=root), group, rules.tiers)
+        book.keep_account(parent)
+        group = joined or group
+    judged, changed = tiers.judge(account, group, rules.tiers)
+    book.keep_group(changed or group)
+    return judged
+
+
+def _root(account: Account, book: Book) -> str | None:
+    """The group of an account: its parent's, where that has one; so a circle is one group."""
+    if account.group_id is None:
+        return account.id if account.id in book.groups else None
+    parent = book.accounts.get(account.group_id)
+    return (parent and parent.group_id) or account.group_id
+
+
+def _customer(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
+    """What happened with a customer, also with one of whom no deal is known yet."""
+    name = event.data.key
+    account = book.accounts.get(name) or Account(id=name, name=name)
+    known = book.obligations.get(name, {})
+    owed = obligations.respond(event.data, account, known, event.time, rules, head=book.pool.head)
+    if owed.open and name not in book.accounts:
+        book.keep_account(account)
+    return book.keep_owed(name, owed)
+
+
+def _person(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
+    published: list[EventData] = []
     match event.data:
         case PersonUpserted() as person:
             _upsert(person, event, book)
         case PersonRemoved() as person:
             if left := book.pool.managers.get(person.person_id):
                 book.keep_manager(replace(left, active=False, head=False))
+            published = _answer_for(person.person_id, event, book, rules)
         case AbsenceSet() as absence:
             manager = book.pool.managers.get(absence.person_id) or Manager(
                 id=absence.person_id, active=False
@@ -130,6 +180,22 @@ def _person(event: Event, book: Book) -> None:
             book.keep_manager(replace(manager, absences=away))
         case _:
             pass
+    waiting = [
+        handoff
+        for handoff in _waiting(book.handoffs.values())
+        if book.pool.could_take(event.data.subject, book.accounts[handoff.account_id].need)
+    ]
+    return [*published, *_assign(waiting, event, book, rules)]
+
+
+def _answer_for(gone: str, event: Event, book: Book, rules: Rules) -> list[EventData]:
+    change = replace(_change(event, book, rules), reason="the salesperson has left")
+    published: list[EventData] = []
+    for handoff in list(book.handoffs.values()):
+        if handoff.status in LIVE:
+            moved = portfolio.answer_for(handoff, gone, change)
+            published += book.keep(moved, event.time)
+    return published
 
 
 def _upsert(person: PersonUpserted, event: Event, book: Book) -> None:
@@ -162,10 +228,14 @@ def _waiting(handoffs: Iterable[Handoff]) -> list[Handoff]:
 
 def _assign(waiting: Iterable[Handoff], event: Event, book: Book, rules: Rules) -> list[EventData]:
     """Try again: somebody came or changed, or the account has a manager now."""
-    change = Change(at=event.time, pool=book.pool, rules=rules, reason="a manager was found")
+    change = _change(event, book, rules)
     published: list[EventData] = []
     for handoff in waiting:
         account = book.accounts[handoff.account_id]
         moved = portfolio.receive(handoff, account, book.live(account.id), change)
         published += book.keep(moved, event.time)
     return published
+
+
+def _change(event: Event, book: Book, rules: Rules) -> Change:
+    return Change(at=event.time, pool=book.pool, rules=rules, reason="a manager was found")

@@ -7,7 +7,7 @@ has its own clock: while the salesperson is to answer, the account manager's sta
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.handoff.domain import package_told, score
+from services.handoff.domain import complete, merged
 from services.handoff.rules import Rules
 from services.handoff.states import (
     Account,
@@ -195,7 +195,9 @@ def do_step(handoff: Handoff, step: str, act: Act) -> Outcome:
     """Mark a step of the checklist as done. The last one completes an accepted handoff."""
     if step in handoff.done:
         return Refused(f"the step {step!r} is done already")
-    if step in ("accept", "answer", "mend") or step not in {d.step for d in handoff.deadlines}:
+    if step in ("assign", "accept", "answer", "mend") or step not in {
+        d.step for d in handoff.deadlines
+    }:
         return Refused(f"the handoff has no open step {step!r}")
     now, met = _meet(replace(handoff, done=(*handoff.done, step)), step, act.by, act.at)
     done = HandoffStepDone(
@@ -206,24 +208,11 @@ def do_step(handoff: Handoff, step: str, act: Act) -> Outcome:
 
 
 def added(handoff: Handoff, package: Package | None, act: Act) -> Handoff:
-    """With a package added: lists grow, single words are replaced."""
+    """With a package added."""
     if package is None:
         return handoff
-    known = handoff.package or Package()
-    merged = Package(
-        contacts=_union(known.contacts, package.contacts),
-        needs=_union(known.needs, package.needs),
-        promises=_union(known.promises, package.promises),
-        relationship=package.relationship or known.relationship,
-        language=package.language or known.language,
-    )
-    told = {name: name not in handoff.missing for name in ("amount", "products")}
-    percent, missing = score({**told, **package_told(merged)}, act.account.tier, act.rules)
-    return replace(handoff, package=merged, completeness=percent, missing=missing)
-
-
-def _union(known: tuple[object, ...], more: tuple[object, ...]) -> tuple:  # type: ignore[type-arg]
-    return (*known, *(one for one in more if one not in known))
+    whole = replace(handoff, package=merged(handoff.package, package))
+    return complete(whole, act.account, act.at, act.rules)[0]
 
 
 def _refused(

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from services.handoff import portfolio
-from services.handoff.assignment import Manager, Pool
+from services.handoff.assignment import Manager, Need, Pool
 from services.handoff.book import Book
 from services.handoff.portfolio import Change, Moved
 from services.handoff.repository import Repository
@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 SWEEP = 2.0  # seconds
 AT_ONCE = 200  # accounts in memory
+PAGES = 10
+"""Times `AT_ONCE` waiting handoffs that are tried again a sweep: 100,000 in some two minutes."""
 
 
 class Mover:
@@ -49,6 +51,8 @@ class Mover:
         self._relay = relay
         self._rules = rules
         self._cover_after = cover_after
+        self._waited = ""
+        """The last handoff that was tried again."""
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -108,6 +112,8 @@ class Mover:
 
             def follow(book: Book, account: str, group: Group = group) -> Moved:
                 state = book.accounts[account]
+                if state.group_id != group.id:  # it has another parent by now
+                    return Moved()
                 wanting = replace(state, tier_wanted=group.tier, tier_reason=group.reason)
                 change = self._change(book, now, "the group's tier has changed")
                 return portfolio.retier(wanting, book.live(account), change)
@@ -120,20 +126,37 @@ class Mover:
         return moved
 
     async def _retry(self, now: datetime) -> int:
-        """Handoffs that wait for a manager: capacity may have become free."""
-        waiting = await self._repository.handoffs_where(
-            {"status": Status.UNASSIGNED.value}, AT_ONCE
-        )
-        if not waiting:
-            return 0
+        """Handoffs that wait for a manager: capacity may have become free.
 
+        Some pages of them a sweep, in turn: those that nobody can take starve no others.
+        """
+        moved = 0
+        hopeless: set[tuple[Need, int]] = set()
+        for _ in range(PAGES):
+            waiting = await self._repository.waiting(AT_ONCE, self._waited)
+            self._waited = waiting[-1].id if len(waiting) == AT_ONCE else ""
+            if waiting:
+                moved += await self._receive(waiting, hopeless, now)
+            if not self._waited:
+                break
+        return moved
+
+    async def _receive(
+        self, waiting: Sequence[Handoff], hopeless: set[tuple[Need, int]], now: datetime
+    ) -> int:
         def receive(book: Book, account: str) -> Moved:
-            live = book.live(account)
+            state, live = book.accounts[account], book.live(account)
             first = next((h for h in live if h.status == Status.UNASSIGNED), None)
             if first is None:
                 return Moved()
             change = self._change(book, now, "a manager was found")
-            return portfolio.receive(first, book.accounts[account], live, change)
+            wanted = state.need, self._rules.policy.weight(state.tier, state.won)
+            if state.manager_id is None and wanted in hopeless:
+                return portfolio.wait(first, state, change)
+            moved = portfolio.receive(first, state, live, change)
+            if moved.account is None:
+                hopeless.add(wanted)
+            return moved
 
         named = {"_id": {"$in": [handoff.account_id for handoff in waiting]}}
         return await self._move(named, receive, now, waiting)
@@ -168,7 +191,7 @@ class Mover:
             publish = book.keep(decided, now)
             await self._repository.save(book, session)
             state = book.accounts[account]
-            identity = f"{account}:{state.transfers}:{state.manager_id}"
+            identity = f"{account}:{state.revision}"
             events = by_itself(identity, "handoff", publish, now)
             messages = [to_message(event) for event in events]
             return True, await self._outbox.add(messages, now, session=session)
@@ -182,7 +205,7 @@ class Mover:
 
     def _long_away(self, manager: Manager, now: datetime) -> bool:
         """Whether this absence is long enough that the accounts are covered."""
-        return any(
-            since <= now and (until is None or (now < until and until - since >= self._cover_after))
-            for since, until in manager.absences
+        away = manager.absence(now)
+        return away is not None and (
+            away.until is None or away.until - away.since >= self._cover_after
         )

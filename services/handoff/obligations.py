@@ -1,5 +1,8 @@
 """What the account manager owes a customer after the handover, each with a deadline of its own.
 
+What is said to lie in the future counts from when it was said: a slip in a date must not keep
+everything that follows from counting.
+
 Keeping in touch, at a pace that follows satisfaction and tier; answering, informing and settling
 when there is a dispute, by severity; following up on opportunities and on products shown.
 """
@@ -56,7 +59,8 @@ class Obligation:
     """The dispute, the opportunity, the product, or the account itself."""
     kind: Kind
     title: str
-    owner_id: str
+    owner_id: str | None
+    """None: nobody manages the account and there is no head; a deadline is set once there is."""
     since: datetime
     """From when the time to do it is counted."""
     due_at: datetime
@@ -86,14 +90,20 @@ Known = Mapping[str, Obligation]
 """What is open of an account, by id."""
 
 
-def respond(data: EventData, account: Account, known: Known, at: datetime, rules: Rules) -> Owed:
-    """What an event about a customer brings about. Nothing when nobody manages the account."""
-    if account.manager_id is None:
-        return Owed()
-    book = _Book(account, account.manager_id, known, at, rules)
+def respond(
+    data: EventData,
+    account: Account,
+    known: Known,
+    at: datetime,
+    rules: Rules,
+    *,
+    head: str | None = None,
+) -> Owed:
+    """What an event about a customer brings about. Until somebody manages it, the head owes it."""
+    book = _Book(account, account.manager_id or head, known, at, rules)
     match data:
         case ContactMade():
-            return book.contacted(data.made_at, data.by)
+            return book.contacted(min(data.made_at, at), data.by)
         case SatisfactionRecorded():
             return book.satisfied(data)
         case _:
@@ -115,6 +125,8 @@ def _settle(data: EventData, book: "_Book") -> Owed:
 def _sell(data: EventData, book: "_Book") -> Owed:
     match data:
         case OpportunityIdentified():
+            if book.about(data.opportunity_id):
+                return Owed()
             title = f"Follow up: {data.product}"[:200] if data.product else None
             return book.begin(Kind.FOLLOW_UP, data.opportunity_id, data.identified_at, title=title)
         case OpportunityWon():
@@ -138,16 +150,21 @@ def keep_in_touch(account: Account, known: Known, at: datetime, rules: Rules) ->
     )
 
 
-def hand_on(known: Known, new: str, at: datetime, reason: str) -> Owed:
-    """What the manager before owed, the new one owes."""
-    moved = tuple(replace(one, owner_id=new) for one in known.values() if one.owner_id != new)
-    return Owed(open=moved, publish=tuple(_moved(one, at, reason) for one in moved))
+def hand_on(account: Account, known: Known, at: datetime, reason: str) -> Owed:
+    """What the manager before owed, or nobody yet, the new one owes."""
+    owed = Owed()
+    for one in known.values():
+        if one.owner_id != account.manager_id:
+            now = replace(one, owner_id=account.manager_id)
+            told = _moved(now, at, reason) if one.owner_id else _set(now, account, at)
+            owed += Owed(open=(now,), publish=(told,))
+    return owed
 
 
 @dataclass(frozen=True, slots=True)
 class _Book:
     account: Account
-    manager_id: str
+    owner_id: str | None
     known: Known
     at: datetime
     rules: Rules
@@ -164,27 +181,28 @@ class _Book:
         if account.contacted_at and made_at <= account.contacted_at:
             return Owed()  # told late: a later contact is known
         now = replace(self, account=replace(account, contacted_at=made_at))
-        contacts = [one for one in self.known.values() if one.kind == Kind.CONTACT]
-        if not contacts:
-            return Owed(now.account)
-        return (
-            Owed(now.account)
-            + self.met(contacts, made_at, by)
-            + now.begin(Kind.CONTACT, account.id, made_at)
-        )
+        done = [
+            one
+            for one in self.known.values()
+            if one.kind in (Kind.CONTACT, Kind.FOLLOW_UP) and one.since < made_at
+        ]
+        owed = Owed(now.account) + self.met(done, made_at, by)
+        if any(one.kind == Kind.CONTACT for one in done):
+            owed += now.begin(Kind.CONTACT, account.id, made_at)
+        return owed
 
     def satisfied(self, data: SatisfactionRecorded) -> Owed:
-        account = self.account
-        if account.satisfaction_at and data.recorded_at <= account.satisfaction_at:
+        account, recorded_at = self.account, min(data.recorded_at, self.at)
+        if account.satisfaction_at and recorded_at <= account.satisfaction_at:
             return Owed()
-        account = replace(account, satisfaction=data.score, satisfaction_at=data.recorded_at)
+        account = replace(account, satisfaction=data.score, satisfaction_at=recorded_at)
         now = replace(self, account=account)
         owed = Owed(account)
         for one in self.known.values():
             if one.kind == Kind.CONTACT:
                 due = now.due(Kind.CONTACT, one.since, None)
-                if due <= self.at < one.due_at:  # suddenly unhappy: soon, not in the past
-                    due = self.rules.working.add_days(self.at, 1)
+                if due <= self.at:  # suddenly unhappy: soon, not in the past
+                    due = min(one.due_at, self.rules.working.add_days(self.at, 1))
                 owed += self.moved(one, due, "the customer's satisfaction changed")
         return owed
 
@@ -195,23 +213,31 @@ class _Book:
         for kind in (Kind.ANSWER, Kind.UPDATE, Kind.RESOLVE):
             title = f"{_TITLES[kind]}: {data.title}"[:200] if data.title else None
             owed += self.begin(
-                kind, data.dispute_id, data.opened_at, title=title, severity=data.severity
+                kind,
+                data.dispute_id,
+                min(data.opened_at, self.at),
+                title=title,
+                severity=data.severity,
             )
         return owed
 
     def informed(self, data: DisputeUpdated) -> Owed:
-        about = self.about(data.dispute_id)
-        done = [one for one in about if one.kind in (Kind.ANSWER, Kind.UPDATE)]
-        owed = self.met(done, data.updated_at)
+        about, updated_at = self.about(data.dispute_id), min(data.updated_at, self.at)
+        done = [
+            one
+            for one in about
+            if one.kind == Kind.ANSWER or (one.kind == Kind.UPDATE and one.since < updated_at)
+        ]
+        owed = self.met(done, updated_at)
         for one in about:
             severity = data.severity or one.severity
             if one.kind == Kind.RESOLVE and severity != one.severity:
                 changed = replace(one, severity=severity)
                 due = self.due(Kind.RESOLVE, one.since, severity)
                 owed += self.moved(changed, due, f"the severity is {severity} now")
-            if one.kind == Kind.UPDATE:
+            if one.kind == Kind.UPDATE and one in done:
                 owed += self.begin(
-                    Kind.UPDATE, one.subject_id, data.updated_at, title=one.title, severity=severity
+                    Kind.UPDATE, one.subject_id, updated_at, title=one.title, severity=severity
                 )
         return owed
 
@@ -230,25 +256,15 @@ class _Book:
             subject_id=subject_id,
             kind=kind,
             title=title or _TITLES[kind],
-            owner_id=self.manager_id,
+            owner_id=self.owner_id,
             since=since,
             due_at=self.due(kind, since, severity),
             severity=severity,
         )
         if one.id in self.known:
             return Owed()
-        told = DeadlineSet(
-            deadline_id=one.id,
-            account_id=self.account.id,
-            account_name=self.account.name,
-            subject_id=subject_id,
-            title=one.title,
-            owner_id=one.owner_id,
-            due_at=one.due_at,
-            step=kind,
-            set_at=self.at,
-        )
-        return Owed(open=(one,), publish=(told,))
+        told = (_set(one, self.account, self.at),) if one.owner_id else ()
+        return Owed(open=(one,), publish=told)
 
     def due(self, kind: Kind, since: datetime, severity: str | None) -> datetime:
         pace, working = self.rules.pace, self.rules.working
@@ -274,6 +290,7 @@ class _Book:
                 by=by,
             )
             for one in done
+            if one.owner_id
         )
         return Owed(closed=tuple(one.id for one in done), publish=told)
 
@@ -288,6 +305,7 @@ class _Book:
                 cancelled_at=self.at,
             )
             for one in gone
+            if one.owner_id
         )
         return Owed(closed=tuple(one.id for one in gone), publish=told)
 
@@ -295,7 +313,23 @@ class _Book:
         changed = replace(one, due_at=due)
         if changed == self.known.get(one.id):
             return Owed()
-        return Owed(open=(changed,), publish=(_moved(changed, self.at, reason),))
+        told = (_moved(changed, self.at, reason),) if one.owner_id else ()
+        return Owed(open=(changed,), publish=told)
+
+
+def _set(one: Obligation, account: Account, at: datetime) -> DeadlineSet:
+    assert one.owner_id  # noqa: S101 - asked before
+    return DeadlineSet(
+        deadline_id=one.id,
+        account_id=account.id,
+        account_name=account.name,
+        subject_id=one.subject_id,
+        title=one.title,
+        owner_id=one.owner_id,
+        due_at=one.due_at,
+        step=one.kind,
+        set_at=at,
+    )
 
 
 def _moved(one: Obligation, at: datetime, reason: str) -> DeadlineMoved:

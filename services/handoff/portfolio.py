@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.handoff.assignment import Manager, Pool
-from services.handoff.domain import assign, begin
+from services.handoff.domain import TO_SALESPERSON, assign, begin, cancel, tell_head
 from services.handoff.rules import Rules
-from services.handoff.states import Account, Explanation, Handoff, Status, deadline_id
+from services.handoff.states import Account, Explanation, Handoff, Status, move_deadline
 from shared.contracts.deadlines import DeadlineMoved
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import AccountTierChanged, AccountTransferred
@@ -42,11 +42,14 @@ class Change:
 def leave(account: Account, live: Iterable[Handoff], leaver: str, change: Change) -> Moved:
     """Take an account from somebody who has left. When nobody fits, it waits for one who does."""
     if account.home_manager_id == leaver:  # covered by another, who now keeps it
-        home = change.pool.give(leaver, -account.home_weight)
+        released = change.pool.give(leaver, -account.home_weight)
         settled = replace(account, home_manager_id=None, home_weight=0)
-        return Moved(settled, managers=(home,))
+        return Moved(settled, managers=(released,))
     if account.manager_id != leaver:
         return Moved()
+    home = change.pool.managers.get(account.home_manager_id or "")
+    if home and home.active and not home.absent(change.at):
+        return give_back(account, live, home.id, change)
     released = change.pool.give(leaver, -account.weight)
     free = replace(account, manager_id=None, weight=0)
     return _handed(free, live, leaver, (released,), change)
@@ -80,9 +83,9 @@ def give_back(account: Account, live: Iterable[Handoff], home: str, change: Chan
     managers: tuple[Manager, ...] = ()
     if account.manager_id is not None:
         managers = (change.pool.give(account.manager_id, -account.weight),)
-    back = replace(
-        account, manager_id=home, weight=account.home_weight, home_manager_id=None, home_weight=0
-    )
+    weight = _weight(account, home, account.home_weight, change)
+    managers = (*managers, change.pool.give(home, weight - account.home_weight))
+    back = replace(account, manager_id=home, weight=weight, home_manager_id=None, home_weight=0)
     return _handed(back, live, account.manager_id, managers, change)
 
 
@@ -101,42 +104,105 @@ def retier(account: Account, live: Iterable[Handoff], change: Change) -> Moved:
         reason=account.tier_reason,
         at=change.at,
     )
+    now, released = _claim(now, change)
     old = account.manager_id
     if old is None:
-        return Moved(now, publish=(told,))
-    manager = change.pool.managers[old]
+        return Moved(now, managers=released, publish=(told,))
     weight = change.rules.policy.weight(now.tier, now.won)
-    if manager.level is not None and manager.level.rank < now.tier.rank:
+    if not change.pool.managers[old].serves(now.tier):
         free = replace(now, manager_id=None, weight=0)
         choice = change.pool.choose(
             now.need, weight, change.at, change.rules.policy, excluded=(old,)
         )
         if choice.manager:
-            released = change.pool.give(old, -account.weight)
-            moved = _handed(free, live, old, (released,), change)
+            released = (*released, change.pool.give(old, -account.weight))
+            moved = _handed(free, live, old, released, change)
             return replace(moved, publish=(told, *moved.publish))
+    weight = _weight(now, old, account.weight, change)
     grown = change.pool.give(old, weight - account.weight)
-    return Moved(replace(now, weight=weight), managers=(grown,), publish=(told,))
+    return Moved(replace(now, weight=weight), managers=(*released, grown), publish=(told,))
+
+
+def answer_for(handoff: Handoff, gone: str, change: Change) -> Moved:
+    """The head answers for a salesperson who has left. Without a head nothing changes."""
+    head = change.pool.head
+    if handoff.salesperson_id != gone or head is None or handoff.kind == "transfer":
+        return Moved()
+    deadlines = tuple(
+        replace(due, owner_id=head) if due.step in TO_SALESPERSON else due
+        for due in handoff.deadlines
+    )
+    now = replace(handoff, salesperson_id=head, deadlines=deadlines)
+    return Moved(
+        handoffs=(now,),
+        publish=tuple(
+            move_deadline(now, due, change.reason, change.at)
+            for due in deadlines
+            if due.step in TO_SALESPERSON
+        ),
+    )
 
 
 def receive(handoff: Handoff, account: Account, live: Iterable[Handoff], change: Change) -> Moved:
     """Try again to find a manager for a handoff that waits for one."""
     decision = assign(handoff, account, change.at, change.pool, change.rules)
     if decision.handoff is None or decision.handoff.status == Status.UNASSIGNED:
-        return Moved()
+        return wait(handoff, account, change)
     publish = decision.publish
     others: list[Handoff] = []
     if handoff.kind == "transfer" and decision.handoff.manager_id:
-        old, new = handoff.salesperson_id, decision.handoff.manager_id
+        old = handoff.from_manager_id or handoff.salesperson_id
+        new = decision.handoff.manager_id
+        if old == new:  # who had left has come back: there is nothing to hand over
+            ended, said = cancel(handoff, "the account manager is back", change.at)
+            return Moved(decision.account, (ended,), decision.managers, publish=said)
         others, told = _hand_on(live, new, change)
         publish = (_transferred(account, old, new, change), *publish, *told)
     return Moved(
         decision.account,
         (decision.handoff, *others),
         decision.managers,
-        decision.explanation,
+        decision.explanation or _found(decision.handoff, account, change),
         publish,
     )
+
+
+def wait(handoff: Handoff, account: Account, change: Change) -> Moved:
+    """Nobody can take it still. A head who has come since must hear of it."""
+    waiting, told = tell_head(handoff, account, change.at, change.pool, change.rules)
+    return Moved(handoffs=(waiting,), publish=told) if told else Moved()
+
+
+def _found(handoff: Handoff, account: Account, change: Change) -> Explanation:
+    """In the place of what was said when nobody could be found."""
+    return Explanation(
+        id=handoff.id,
+        account_id=account.id,
+        at=change.at,
+        reason="was given the account while this one waited",
+        need=account.need,
+        weight=account.weight,
+        manager_id=handoff.manager_id,
+        verdicts=(),
+    )
+
+
+def _weight(account: Account, manager_id: str, held: int, change: Change) -> int:
+    """What an account weighs now, as far as whoever keeps it has room: never over capacity."""
+    weight = change.rules.policy.weight(account.tier, account.won)
+    manager = change.pool.managers[manager_id]
+    if manager.capacity is None or weight <= held:
+        return weight
+    return min(weight, held + max(0, manager.capacity - manager.load))
+
+
+def _claim(account: Account, change: Change) -> tuple[Account, tuple[Manager, ...]]:
+    """Give up a place that is kept with somebody who does not serve the account's tier now."""
+    home = change.pool.managers.get(account.home_manager_id or "")
+    if home is None or home.serves(account.tier):
+        return account, ()
+    released = change.pool.give(home.id, -account.home_weight)
+    return replace(account, home_manager_id=None, home_weight=0), (released,)
 
 
 def _handed(
@@ -146,7 +212,13 @@ def _handed(
     managers: tuple[Manager, ...],
     change: Change,
 ) -> Moved:
-    """A handoff from manager to manager, and all that goes with it."""
+    """A handoff from manager to manager, and all that goes with it.
+
+    One that was not accepted yet is cancelled: nobody needs to hand over what has gone on.
+    """
+    over = [h for h in live if h.kind == "transfer" and h.status != Status.ACCEPTED]
+    ended = [cancel(h, "the account has changed hands again", change.at) for h in over]
+    live = [h for h in live if h not in over]
     account = replace(account, transfers=account.transfers + 1)
     begun = Handoff(
         id=derived("transfer", account.id, str(account.transfers)),
@@ -155,7 +227,8 @@ def _handed(
         kind="transfer",
         round=account.transfers,
         status=Status.UNASSIGNED,
-        salesperson_id=old or account.salesperson_id or account.id,
+        salesperson_id=_giver(old, change) or account.salesperson_id or account.id,
+        from_manager_id=old,
         closed_at=change.at,
         completeness=100,
     )
@@ -173,11 +246,19 @@ def _handed(
         publish = (_transferred(account, old, new, change), *publish, *told)
     return Moved(
         decision.account,
-        (decision.handoff, *others),
+        (*(handoff for handoff, _ in ended), decision.handoff, *others),
         tuple(changed.values()),
         decision.explanation,
-        publish,
+        (*(data for _, datas in ended for data in datas), *publish),
     )
+
+
+def _giver(old: str | None, change: Change) -> str | None:
+    """Who answers the new manager: the one before, or the head when that one is gone or away."""
+    manager = change.pool.managers.get(old or "")
+    if manager and manager.active and not manager.absent(change.at):
+        return old
+    return change.pool.head or old
 
 
 def _transferred(account: Account, old: str | None, new: str, change: Change) -> AccountTransferred:
@@ -200,21 +281,17 @@ def _hand_on(
         old = handoff.manager_id
         if old in (None, new) or handoff.status == Status.UNASSIGNED:
             continue
-        told += [
-            DeadlineMoved(
-                deadline_id=deadline_id(handoff, due.step),
-                account_id=handoff.account_id,
-                subject_id=handoff.id,
-                due_at=due.due_at,
-                owner_id=new,
-                reason=change.reason,
-                moved_at=change.at,
-            )
-            for due in handoff.deadlines
-            if due.owner_id == old
-        ]
         deadlines = tuple(
-            replace(due, owner_id=new) if due.owner_id == old else due for due in handoff.deadlines
+            replace(due, owner_id=new)
+            if due.owner_id == old and due.step not in TO_SALESPERSON
+            else due
+            for due in handoff.deadlines
         )
-        moved.append(replace(handoff, manager_id=new, deadlines=deadlines))
+        now = replace(handoff, manager_id=new, deadlines=deadlines)
+        told += [
+            move_deadline(now, due, change.reason, change.at)
+            for due in deadlines
+            if due not in handoff.deadlines
+        ]
+        moved.append(now)
     return moved, told

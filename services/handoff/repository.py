@@ -13,6 +13,7 @@ from services.handoff.obligations import Kind, Obligation
 from services.handoff.states import LIVE, Account, Deadline, Explanation, Handoff, Status
 from services.handoff.tiers import Facts, Group
 from shared.contracts.deals import DealAmended, DealClosed, DealReopened, Package
+from shared.contracts.directory import PersonRemoved
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import Acceptance
 from shared.contracts.topics import Topic
@@ -54,6 +55,12 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
 }
 
 
+_LIVE = [status.value for status in LIVE]
+
+TRIED_AT_ONCE = 200
+"""Waiting handoffs that a change of the directory tries again at once; the mover does the rest."""
+
+
 class Repository:
     """The only module of the service that knows a document."""
 
@@ -73,18 +80,19 @@ class Repository:
             if isinstance(event, DealClosed | DealAmended | DealReopened)
         ]
         wanted: list[Document] = [{"deal_id": {"$in": deals}}] if deals else []
-        if people:
-            wanted.append({"status": Status.UNASSIGNED.value})
+        if left := [event.person_id for event in events if isinstance(event, PersonRemoved)]:
+            wanted.append({"salesperson_id": {"$in": left}, "status": {"$in": _LIVE}})
+        if people:  # some of those who wait; there may be more than a transaction can hold
+            some = await self.waiting(TRIED_AT_ONCE, session=session)
+            wanted.append({"_id": {"$in": [handoff.id for handoff in some]}})
         accounts = {event.account.id for event in events if isinstance(event, DealClosed)}
         customers = {event.key for event in events if event.topic == Topic.ACCOUNTS}
         book = await self.of_accounts(accounts | customers, wanted, session)
         await self._add_groups(book, events, session)
         # Replicas collide on managers only when they both have new accounts to give away.
         free = {one.id for one in book.accounts.values() if one.manager_id is None}
-        if people or free or accounts - set(book.accounts):
+        if people or free or (accounts | customers) - set(book.accounts):
             book.pool = await self.pool(session)
-        if people:
-            free |= {h.account_id for h in book.handoffs.values() if h.status == Status.UNASSIGNED}
         if free:
             await self._add_live(book, free, session)
         await self.add_obligations(book, free | customers, session)
@@ -120,14 +128,14 @@ class Repository:
             for event in events
             if isinstance(event, DealClosed) and event.account.parent_id
         }
+        if unknown := parents - set(book.accounts):
+            rows = await find(self._accounts, {"_id": {"$in": list(unknown)}}, session=session)
+            book.accounts |= {row["_id"]: _account(row) for row in rows}
         of_accounts = {one.group_id for one in book.accounts.values() if one.group_id}
         named = {event.key for event in events if event.topic == Topic.DEALS}
         if ids := list(parents | of_accounts | named):
             rows = await find(self._groups, {"_id": {"$in": ids}}, session=session)
             book.groups = {row["_id"]: _group(row) for row in rows}
-        if unknown := parents - set(book.accounts):
-            rows = await find(self._accounts, {"_id": {"$in": list(unknown)}}, session=session)
-            book.accounts |= {row["_id"]: _account(row) for row in rows}
 
     async def groups_moving(self, limit: int) -> list[Group]:
         """Groups whose members have not all been told of the tier."""
@@ -175,6 +183,14 @@ class Repository:
         )
         return [_handoff(row) for row in rows]
 
+    async def waiting(
+        self, limit: int, after: str = "", session: Session | None = None
+    ) -> list[Handoff]:
+        """Handoffs that nobody could take, by id, from the one after `after` on."""
+        query = {"status": Status.UNASSIGNED.value, "_id": {"$gt": after}}
+        rows = await find(self._handoffs, query, sort=[("_id", 1)], limit=limit, session=session)
+        return [_handoff(row) for row in rows]
+
     async def account(self, account_id: str) -> Account | None:
         """One account."""
         rows = await find(self._accounts, {"_id": account_id})
@@ -190,7 +206,10 @@ class Repository:
         changed = sorted(book.changed_managers | book.pool.handicapped)
         managers = [book.pool.managers[i] for i in changed]
         for name, documents in (
-            ("accounts", [_account_document(book.accounts[i]) for i in book.changed_accounts]),
+            (
+                "accounts",
+                [_account_document(book.accounts[i]) for i in sorted(book.changed_accounts)],
+            ),
             ("handoffs", [_handoff_document(book.handoffs[i]) for i in book.changed_handoffs]),
             ("managers", [_plain(manager) for manager in managers]),
             ("explanations", [_explanation_document(e) for e in book.explanations.values()]),
@@ -229,7 +248,7 @@ class Repository:
 
 
 def _live_of(accounts: Iterable[str]) -> Document:
-    return {"account_id": {"$in": list(accounts)}, "status": {"$in": [s.value for s in LIVE]}}
+    return {"account_id": {"$in": list(accounts)}, "status": {"$in": _LIVE}}
 
 
 def _know(book: Book, row: Document) -> None:
@@ -245,7 +264,10 @@ def _plain(state: Any) -> Document:
 
 
 def _account_document(account: Account) -> Document:
-    return _plain(account) | {"won": {name: str(value) for name, value in account.won.items()}}
+    return _plain(account) | {
+        "won": {name: str(value) for name, value in account.won.items()},
+        "revision": account.revision + 1,
+    }
 
 
 def _account(row: Document) -> Account:

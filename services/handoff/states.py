@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from services.handoff.assignment import Need, Tier, Verdict
-from shared.contracts.deadlines import DeadlineCancelled, DeadlineMet, DeadlineSet
+from shared.contracts.deadlines import DeadlineCancelled, DeadlineMet, DeadlineMoved, DeadlineSet
 from shared.contracts.deals import Package
 from shared.contracts.values import Money
 
@@ -73,6 +73,9 @@ class Account:
     satisfaction: int | None = None
     satisfaction_at: datetime | None = None
     contacted_at: datetime | None = None
+    revision: int = 0
+    """Counts the transactions that changed anything about the account. MongoDB sees no collision
+    where a write changes nothing; with this, two that rely on one account always collide."""
 
     @property
     def need(self) -> Need:
@@ -103,6 +106,10 @@ class Handoff:
     salesperson_id: str
     closed_at: datetime
     amount: Money | None = None
+    told_at: datetime | None = None
+    """When the CRM said that the deal is this account's; what is older is no news."""
+    from_manager_id: str | None = None
+    """Of a transfer: who had the account. Away or gone, the head answers in that one's place."""
     manager_id: str | None = None
     completeness: int = 0
     missing: tuple[str, ...] = ()
@@ -160,6 +167,19 @@ def cancel_deadline(
         subject_id=handoff.id,
         reason=reason,
         cancelled_at=at,
+    )
+
+
+def move_deadline(handoff: Handoff, due: Deadline, reason: str, at: datetime) -> DeadlineMoved:
+    """Tell that a deadline is another's now, or due at another time."""
+    return DeadlineMoved(
+        deadline_id=deadline_id(handoff, due.step),
+        account_id=handoff.account_id,
+        subject_id=handoff.id,
+        due_at=due.due_at,
+        owner_id=due.owner_id,
+        reason=reason,
+        moved_at=at,
     )
 
 

@@ -53,6 +53,15 @@ def judge(account: Account, group: Group | None, rules: TierRules) -> tuple[Acco
     return _wanting(account, group.tier, group.reason or reason), group
 
 
+def left(group: Group, account_id: str, rules: TierRules) -> Group:
+    """The group without an account that has another parent now."""
+    members = {name: facts for name, facts in group.members.items() if name != account_id}
+    tier, reason = tier_of(members, group.tier, rules)
+    if tier == group.tier:
+        return replace(group, members=members)
+    return replace(group, members=members, tier=tier, reason=reason, moving=True)
+
+
 def tier_of(members: Mapping[str, Facts], present: Tier, rules: TierRules) -> tuple[Tier, str]:
     """The highest tier that is reached, and by what."""
     for tier in (Tier.GLOBAL, Tier.NATIONAL):

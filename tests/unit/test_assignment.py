@@ -132,6 +132,17 @@ def test_what_the_directory_changes_is_seen_at_once() -> None:
     assert pool.choose(Need(region="West"), 1, NOON, POLICY).manager is None
 
 
+def test_absences_that_touch_are_one() -> None:
+    day = timedelta(days=1)
+    away = Manager(
+        id="a", absences=(Away(NOON + day, NOON + 3 * day), Away(NOON, NOON + day),
+                          Away(NOON + 2 * day, NOON + 2 * day), Away(NOON + 9 * day, None)),
+    )  # fmt: skip
+    assert away.absence(NOON + 2 * day) == Away(NOON, NOON + 3 * day)
+    assert away.absence(NOON + 3 * day) is None
+    assert away.absence(NOON + 99 * day) == Away(NOON + 9 * day, None)
+
+
 # Known bugs of others, by the number of their issue.
 
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from services.handoff import lifecycle, obligations, portfolio
-from services.handoff.assignment import Reason, Tier
+from services.handoff.assignment import Policy, Reason, Tier
 from services.handoff.book import Book
+from services.handoff.domain import TO_SALESPERSON
 from services.handoff.handlers import decide
 from services.handoff.lifecycle import Act, Refused
 from services.handoff.portfolio import Change, Moved
@@ -25,6 +26,8 @@ from shared.contracts.deadlines import (
     DeadlineCancelled,
     DeadlineMet,
     DeadlineMoved,
+    DeadlinePaused,
+    DeadlineResumed,
     DeadlineSet,
 )
 from shared.contracts.deals import DealAmended, DealReopened
@@ -38,8 +41,10 @@ from tests.support.builders import NOON, deal, event, manager, rules
 PEOPLE = st.sampled_from(["mia", "noah", "olga", "pari"])
 REGIONS = st.sampled_from(["North", "South"])
 RULES = rules(
+    policy=Policy(revenue_step=Money(value=Decimal(150), currency="USD"), revenue_most=2),
     tiers=TierRules(won={Tier.NATIONAL: Money(value=Decimal(250), currency="USD")}),
 )
+LEVELS = {"mia": "regional", "noah": "national", "olga": None, "pari": "regional"}
 ABOUT_CUSTOMERS: dict[str, dict[str, Any]] = {
     "dispute.opened.v1": {},
     "dispute.updated.v1": {"severity": "critical"},
@@ -60,9 +65,12 @@ class Company(RuleBasedStateMachine):
         super().__init__()
         self.book = Book()
         self.now = NOON
-        self.won: dict[str, str] = {}
+        self.told: dict[str, str] = {}
+        """Account of each deal, as last told."""
+        self.won: set[str] = set()
         self.due: dict[str, tuple[str, str]] = {}
         """Open deadlines as published: owner and subject."""
+        self.paused: set[str] = set()
 
     def publish(self, datas: Any) -> None:
         for data in datas:
@@ -72,24 +80,30 @@ class Company(RuleBasedStateMachine):
                     self.due[data.deadline_id] = (data.owner_id, data.subject_id)
                 case DeadlineMoved() if data.owner_id:
                     self.due[data.deadline_id] = (data.owner_id, data.subject_id)
+                case DeadlinePaused():
+                    assert data.deadline_id in self.due
+                    assert data.deadline_id not in self.paused
+                    self.paused.add(data.deadline_id)
+                case DeadlineResumed():
+                    self.paused.remove(data.deadline_id)
                 case DeadlineMet() | DeadlineCancelled():
                     del self.due[data.deadline_id]
+                    self.paused.discard(data.deadline_id)
                 case HandoffAssigned():
                     found = self.book.explanations.get(data.handoff_id)
-                    if found and found.manager_id:
+                    if found and found.verdicts and found.manager_id:
                         assert dict(found.verdicts)[data.manager_id] == Reason.CHOSEN
                         candidates = {
                             m.id for m in self.book.pool.managers.values() if m.active or not m.head
                         }
                         assert candidates - set(dict(found.verdicts)) <= {
-                            self.book.handoffs[data.handoff_id].salesperson_id
+                            self.book.handoffs[data.handoff_id].from_manager_id
                         }
-                        chosen = self.book.pool.managers[data.manager_id]
-                        assert chosen.capacity is None or chosen.load <= chosen.capacity
 
     def happen(self, data: EventData, **envelope: Any) -> None:
         self.now += timedelta(hours=1)
-        self.publish(decide(event(data, time=self.now, **envelope), self.book, RULES))
+        told = event(data, time=self.now, **envelope)
+        self.publish(decide(told, self.book, RULES))
 
     @initialize()
     def begin(self) -> None:
@@ -104,7 +118,8 @@ class Company(RuleBasedStateMachine):
         known = self.book.pool.managers.get(person)
         if known and capacity is not None and known.load > capacity:
             capacity = known.load  # a company may take capacity away; that moves no account
-        self.happen(manager(person, region, capacity=capacity))
+        level = LEVELS[person]
+        self.happen(manager(person, region, capacity=capacity, level=level))
 
     @rule(person=PEOPLE, then=st.booleans())
     def leave(self, person: str, *, then: bool) -> None:
@@ -126,20 +141,64 @@ class Company(RuleBasedStateMachine):
         if then:
             self.sweep()
 
-    @rule(number=st.integers(0, 9), account=st.integers(0, 4), region=REGIONS)
-    def win(self, number: int, account: int, region: str) -> None:
-        name = self.won.setdefault(f"d{number}", f"a{account}")
-        self.happen(deal(f"d{number}", {"id": name, "name": name, "region": region}))
+    @rule(
+        number=st.integers(0, 9),
+        account=st.integers(0, 4),
+        region=REGIONS,
+        parent=st.none() | st.integers(0, 4).map("a{}".format),
+        salesperson=st.sampled_from(["sam", "sue", "mia"]),
+        more=st.booleans(),
+    )
+    def win(
+        self,
+        number: int,
+        account: int,
+        region: str,
+        parent: str | None = None,
+        salesperson: str = "sam",
+        *,
+        more: bool = False,
+    ) -> None:
+        """For the first time, again, by another salesperson, or for another account."""
+        name = self.told[f"d{number}"] = f"a{account}"
+        ref = {"id": name, "name": name, "region": region, "parent_id": parent}
+        package = {"needs": ["speed"]} if more else None
+        self.won.add(f"d{number}")
+        self.happen(deal(f"d{number}", ref, salesperson={"id": salesperson}, package=package))
 
     @rule(number=st.integers(0, 9))
-    def win_again_or_redeliver(self, number: int) -> None:
-        if name := self.won.get(f"d{number}"):
-            self.happen(deal(f"d{number}", name))
+    def say_nothing_new(self, number: int) -> None:
+        """A deal that is won is told of once more, word for word."""
+        handoff = self.book.of_deal(f"d{number}")
+        if handoff and handoff.status != Status.CANCELLED:
+            before = (dict(self.book.accounts), dict(self.book.handoffs), dict(self.due))
+            amount = handoff.amount and handoff.amount.model_dump()
+            ref = {"id": handoff.account_id, "name": handoff.account_id}
+            by = {"id": handoff.salesperson_id}
+            when = handoff.closed_at
+            again = deal(f"d{number}", ref, salesperson=by, amount=amount, closed_at=when)
+            self.happen(again)
+            assert (self.book.handoffs, self.due) == before[1:]
+
+    @rule(number=st.integers(0, 9))
+    def win_late_for_another_account(self, number: int) -> None:
+        """Older than what is known, from another partition: no news."""
+        handoff = self.book.of_deal(f"d{number}")
+        if handoff and handoff.status != Status.CANCELLED and handoff.told_at:
+            before = dict(self.book.handoffs)
+            late = event(deal(f"d{number}", "elsewhere"), time=handoff.told_at)
+            self.publish(decide(late, self.book, RULES))
+            assert self.book.handoffs == before
+
+    @rule(number=st.integers(0, 9), account=st.integers(0, 4))
+    def lose(self, number: int, account: int) -> None:
+        self.won.discard(f"d{number}")
+        self.happen(deal(f"d{number}", f"a{account}", outcome="lost"))
 
     @rule(number=st.integers(0, 9), cents=st.integers(0, 10**6))
     def amend(self, number: int, cents: int) -> None:
         amount = {"value": f"{cents / 100:.2f}", "currency": "USD"}
-        if name := self.won.get(f"d{number}"):
+        if name := self.told.get(f"d{number}"):
             self.happen(
                 DealAmended.model_validate(
                     {"deal_id": f"d{number}", "account_id": name, "amended_at": NOON,
@@ -149,7 +208,8 @@ class Company(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 9))
     def reopen(self, number: int) -> None:
-        if name := self.won.get(f"d{number}"):
+        if name := self.told.get(f"d{number}"):
+            self.won.discard(f"d{number}")
             self.happen(DealReopened(deal_id=f"d{number}", account_id=name, reopened_at=NOON))
             handoff = self.book.of_deal(f"d{number}")
             assert handoff is None or handoff.status == Status.CANCELLED
@@ -218,6 +278,15 @@ class Company(RuleBasedStateMachine):
                 found[f"{name} is covered"] = partial(
                     portfolio.cover, state, live, known.id, change
                 )
+            if (
+                state.group_id in self.book.groups
+                and self.book.groups[state.group_id].tier != state.tier
+            ):
+                group = self.book.groups[state.group_id]
+                wanting = replace(state, tier_wanted=group.tier, tier_reason=group.reason)
+                found[f"{name} follows its group"] = partial(
+                    portfolio.retier, wanting, live, change
+                )
             if home and home.active and not home.absent(self.now):
                 found[f"{name} goes home"] = partial(
                     portfolio.give_back, state, live, home.id, change
@@ -260,14 +329,54 @@ class Company(RuleBasedStateMachine):
             assert one.load == loads[one.id], one
 
     @invariant()
-    def every_won_deal_has_exactly_one_live_handoff(self) -> None:
-        for deal_id in self.won:
-            rounds = [
-                h for h in self.book.handoffs.values()
-                if h.deal_id == deal_id and h.kind != "transfer"
-            ]  # fmt: skip
-            assert sum(h.status != Status.CANCELLED for h in rounds) <= 1
-            assert rounds, "a won deal had its handoff, even if it was reopened since"
+    def every_won_deal_has_exactly_one_handoff_that_is_not_cancelled(self) -> None:
+        standing = [
+            (one.deal_id, one.account_id)
+            for one in self.book.handoffs.values()
+            if one.kind != "transfer" and one.status != Status.CANCELLED
+        ]
+        assert sorted(standing) == sorted((name, self.told[name]) for name in self.won)
+
+    @invariant()
+    def nobody_is_over_capacity(self) -> None:
+        for one in self.book.pool.managers.values():
+            assert one.capacity is None or one.load <= one.capacity, one
+
+    @invariant()
+    def won_value_is_that_of_the_deals_that_stand(self) -> None:
+        won: Counter[str] = Counter()
+        for one in self.book.handoffs.values():
+            if one.kind != "transfer" and one.status != Status.CANCELLED and one.amount:
+                won[one.account_id] += int(one.amount.value * 100)
+        for account in self.book.accounts.values():
+            assert int(account.won.get("USD", Decimal(0)) * 100) == won[account.id]
+
+    @invariant()
+    def what_was_asked_is_the_salespersons_to_answer(self) -> None:
+        for one in self.book.handoffs.values():
+            asked = {due.owner_id for due in one.deadlines if due.step in TO_SALESPERSON}
+            assert asked <= {one.salesperson_id}
+
+    @invariant()
+    def nobody_hands_over_to_oneself(self) -> None:
+        for one in self.book.handoffs.values():
+            if one.kind == "transfer" and one.status in LIVE:
+                assert one.manager_id is None or one.manager_id != one.from_manager_id
+
+    @invariant()
+    def every_member_is_in_the_group_it_names(self) -> None:
+        for account in self.book.accounts.values():
+            groups = {g.id for g in self.book.groups.values() if account.id in g.members}
+            assert groups == ({account.group_id} if account.group_id else set())
+
+    @invariant()
+    def clocks_stand_still_while_the_salesperson_is_to_answer(self) -> None:
+        waiting = (Status.INFO_REQUESTED, Status.RETURNED)
+        assert self.paused == {
+            deadline_id(handoff, "accept")
+            for handoff in self.book.handoffs.values()
+            if handoff.status in waiting
+        }
 
     @invariant()
     def every_open_step_has_exactly_one_open_deadline_of_the_right_person(self) -> None:
@@ -280,6 +389,7 @@ class Company(RuleBasedStateMachine):
             one.id: (one.owner_id, one.subject_id)
             for known in self.book.obligations.values()
             for one in known.values()
+            if one.owner_id
         }
         assert open_steps | owed == self.due
 
@@ -287,7 +397,7 @@ class Company(RuleBasedStateMachine):
     def the_manager_owes_what_is_owed(self) -> None:
         for name, known in self.book.obligations.items():
             manager_id = self.book.accounts[name].manager_id
-            if manager_id is not None:
+            if manager_id is not None:  # until then the head does, or nobody
                 assert {one.owner_id for one in known.values()} <= {manager_id}
 
     @invariant()

@@ -64,7 +64,7 @@ def amending(first: Decision, **changes: object) -> Decision:
     data = DealAmended.model_validate(
         {"deal_id": "d1", "account_id": "acme", "amended_at": NOON} | changes
     )
-    return amend_deal(data, account=first.account, handoff=first.handoff)
+    return amend_deal(data, NOON, account=first.account, handoff=first.handoff, rules=RULES)
 
 
 def kinds(decision: Decision) -> list[str]:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from services.handoff.assignment import Tier
+from services.handoff.book import Book
+from services.handoff.handlers import decide
 from services.handoff.obligations import (
     Kind,
     Obligation,
@@ -18,7 +20,7 @@ from services.handoff.obligations import (
 from services.handoff.states import Account
 from shared.contracts.event import EventData
 from shared.contracts.registry import EVENTS
-from tests.support.builders import NOON, rules
+from tests.support.builders import NOON, deal, event, manager, rules
 
 RULES = rules()
 ACME = Account(id="acme", name="Acme", manager_id="mia")
@@ -30,6 +32,7 @@ class Customer:
 
     def __init__(self, account: Account = ACME) -> None:
         self.account = account
+        self.head: str | None = None
         self.open: dict[str, Obligation] = {}
         self.said: list[EventData] = []
 
@@ -41,9 +44,10 @@ class Customer:
         self.said = list(owed.publish)
         return [type(data).__name__.removeprefix("Deadline") for data in owed.publish]
 
-    def hears(self, name: str, at: datetime = NOON, **fields: Any) -> list[str]:
+    def hears(self, name: str, at: datetime | None = None, **fields: Any) -> list[str]:
+        at = at or next(value for one, value in fields.items() if one.endswith("_at"))
         data = EVENTS[f"{name}.v1"].model_validate({"account_id": "acme"} | fields)
-        return self.take(respond(data, self.account, self.open, at, RULES))
+        return self.take(respond(data, self.account, self.open, at, RULES, head=self.head))
 
     def due(self) -> dict[str, timedelta]:
         return {one.kind: one.due_at - NOON for one in self.open.values()}
@@ -140,14 +144,104 @@ def test_opportunities_and_products_are_followed_up() -> None:
 def test_what_is_owed_goes_to_the_next_manager() -> None:
     customer = in_touch()
     customer.hears("dispute.opened", dispute_id="x", opened_at=NOON)
-    assert customer.take(hand_on(customer.open, "noah", NOON, "so it is")) == ["Moved"] * 4
+    noahs = replace(customer.account, manager_id="noah")
+    assert customer.take(hand_on(noahs, customer.open, NOON, "so it is")) == ["Moved"] * 4
     assert {one.owner_id for one in customer.open.values()} == {"noah"}
-    assert customer.take(hand_on(customer.open, "noah", NOON, "so it is")) == []
+    assert customer.take(hand_on(noahs, customer.open, NOON, "so it is")) == []
 
 
-def test_nobody_owes_what_nobody_manages_and_other_events_bring_nothing() -> None:
+def test_until_somebody_manages_the_customer_the_head_owes_it() -> None:
+    nobody = Customer(replace(ACME, manager_id=None))
+    nobody.head = "hana"
+    assert nobody.hears("dispute.opened", dispute_id="x", opened_at=NOON) == ["Set"] * 3
+    assert {one.owner_id for one in nobody.open.values()} == {"hana"}
+    assert nobody.take(hand_on(ACME, nobody.open, NOON, "so it is")) == ["Moved"] * 3
+
+
+def test_without_a_head_it_waits_and_is_told_when_somebody_comes() -> None:
     nobody = Customer(replace(ACME, manager_id=None))
     assert nobody.hears("dispute.opened", dispute_id="x", opened_at=NOON) == []
+    assert nobody.hears("dispute.updated", dispute_id="x", updated_at=NOON + DAY) == []
+    assert nobody.due() == {Kind.UPDATE: 2 * DAY, Kind.RESOLVE: 10 * DAY}
+    assert nobody.take(hand_on(ACME, nobody.open, NOON, "so it is")) == ["Set"] * 2
+    assert {one.owner_id for one in nobody.open.values()} == {"mia"}
+
+
+def test_satisfaction_and_contacts_before_the_first_handoff_are_remembered() -> None:
+    nobody = Customer(replace(ACME, manager_id=None))
+    nobody.hears("satisfaction.recorded", score=20, recorded_at=NOON)
+    nobody.hears("contact.made", made_at=NOON + DAY, by="sam")
+    nobody.account = replace(nobody.account, manager_id="mia")
+    nobody.take(keep_in_touch(nobody.account, {}, NOON + 2 * DAY, RULES))
+    assert nobody.due() == {Kind.CONTACT: 4 * DAY}
+
+
+def test_a_contact_in_the_future_counts_from_when_it_was_told() -> None:
+    customer = in_touch()
+    far = NOON + 9999 * DAY
+    assert customer.hears("contact.made", NOON + DAY, made_at=far, by="mia") == ["Met", "Set"]
+    assert customer.due() == {Kind.CONTACT: 31 * DAY}
+    later = NOON + 2 * DAY
+    assert customer.hears("contact.made", made_at=later, by="mia") == ["Met", "Set"]
+    customer.hears("satisfaction.recorded", later, score=20, recorded_at=far)
+    assert customer.hears("satisfaction.recorded", score=90, recorded_at=later + DAY) == ["Moved"]
+
+
+def test_a_contact_older_than_the_handover_ends_no_count() -> None:
+    customer = in_touch()
+    assert customer.hears("contact.made", made_at=NOON, by="mia") == []
+    assert customer.due() == {Kind.CONTACT: 30 * DAY}
+
+
+def test_an_unhappy_customer_is_never_called_later_than_was_due() -> None:
+    customer = in_touch()
+    almost = NOON + 30 * DAY - timedelta(hours=1)
+    assert customer.hears("satisfaction.recorded", score=1, recorded_at=almost) == []
+    late = NOON + 31 * DAY
+    assert customer.hears("satisfaction.recorded", score=2, recorded_at=late) == []
+    assert customer.due() == {Kind.CONTACT: 30 * DAY}
+
+
+def test_a_dispute_updated_at_the_moment_it_was_opened_goes_on() -> None:
+    customer = Customer()
+    customer.hears("dispute.opened", dispute_id="x", opened_at=NOON)
+    assert customer.hears("dispute.updated", dispute_id="x", updated_at=NOON) == ["Met"]
+    assert customer.due() == {Kind.UPDATE: DAY, Kind.RESOLVE: 10 * DAY}
+
+
+def test_speaking_with_the_customer_is_a_follow_up_and_an_opportunity_has_one() -> None:
+    customer = in_touch()
+    found = {"opportunity_id": "o", "identified_at": NOON}
+    assert customer.hears("opportunity.identified", **found) == ["Set"]
+    again = found | {"identified_at": NOON + DAY}
+    assert customer.hears("opportunity.identified", **again) == []
+    said = customer.hears("contact.made", made_at=NOON + 2 * DAY, by="mia")
+    assert said == ["Met", "Met", "Set"]
+    assert customer.due() == {Kind.CONTACT: 32 * DAY}
+
+
+def test_other_events_bring_nothing() -> None:
+    nobody = Customer(replace(ACME, manager_id=None))
     assert nobody.take(keep_in_touch(nobody.account, {}, NOON, RULES)) == []
     money = {"value": "1", "currency": "EUR"}
     assert Customer().hears("budget.set", period="2026", amount=money, set_at=NOON) == []
+
+
+def test_what_is_said_of_an_unknown_customer_waits_for_its_first_deal() -> None:
+    book, company = Book(), rules()
+    opened = EVENTS["dispute.opened.v1"].model_validate(
+        {"account_id": "acme", "dispute_id": "x", "opened_at": NOON}
+    )
+    assert decide(event(opened), book, company) == ()
+    assert book.accounts["acme"].manager_id is None
+    decide(event(manager("mia")), book, company)
+    told = decide(event(deal()), book, company)
+    assert [one.type for one in told].count("deadline.set.v1") == 4 + 3
+    assert {one.owner_id for one in book.obligations["acme"].values()} == {"mia"}
+    assert book.accounts["acme"].name == "Account acme"
+    target = EVENTS["target.set.v1"].model_validate(
+        {"manager_id": "mia", "period": "2026", "set_at": NOON,
+         "amount": {"value": "1", "currency": "EUR"}}
+    )  # fmt: skip
+    decide(event(target), book, company)
+    assert set(book.accounts) == {"acme"}

@@ -3,10 +3,20 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from services.handoff.assignment import Away, Manager, Pool
+from services.handoff.assignment import Away, Manager, Pool, Tier
 from services.handoff.domain import close_deal
-from services.handoff.portfolio import Change, Moved, cover, give_back, leave, receive
-from services.handoff.states import Account, Handoff, Status
+from services.handoff.lifecycle import Act, Refused, ask
+from services.handoff.portfolio import (
+    Change,
+    Moved,
+    answer_for,
+    cover,
+    give_back,
+    leave,
+    receive,
+    retier,
+)
+from services.handoff.states import LIVE, Account, Handoff, Status
 from shared.contracts.deadlines import DeadlineMoved
 from shared.contracts.handoffs import AccountTransferred
 from tests.support.builders import NOON, deal, rules
@@ -143,4 +153,136 @@ def test_a_cover_that_leaves_gives_way_to_another_and_the_claim_stays() -> None:
     left = leave(covered.account, covered.handoffs, "noah", change(pool))
     assert left.account
     assert (left.account.manager_id, left.account.home_manager_id) == ("olga", "mia")
-    assert left.handoffs[0].status == Status.ASSIGNED
+    first, transfer, of_deal = left.handoffs
+    assert first.status == Status.CANCELLED, "nobody hands over what has gone on"
+    assert (transfer.status, transfer.manager_id) == (Status.ASSIGNED, "olga")
+    assert of_deal.manager_id == "olga"
+
+
+def away(pool: Pool, name: str) -> None:
+    pool.keep(replace(pool.managers[name], absences=(Away(NOON, None),)))
+
+
+def test_when_the_cover_leaves_and_the_absent_is_back_it_goes_straight_home() -> None:
+    account, handoff, pool = begun(Manager(id="mia", capacity=1), Manager(id="noah", load=5))
+    covered = cover(account, [handoff], "mia", change(pool))
+    assert covered.account
+    pool.keep(replace(pool.managers["noah"], active=False))
+    left = leave(covered.account, covered.handoffs, "noah", change(pool))
+    assert left.account
+    assert (left.account.manager_id, left.account.home_manager_id) == ("mia", None)
+    assert loads(pool) == {"mia": 1, "noah": 5}
+
+
+def test_who_gets_an_account_that_waits_for_its_return_gives_up_the_place_kept() -> None:
+    account, _, pool = begun(Manager(id="mia", capacity=2))
+    free = replace(account, manager_id=None, weight=0, home_manager_id="mia", home_weight=1)
+    found = close_deal(deal("d2"), LATER, account=free, handoff=None, pool=pool, rules=RULES)
+    assert found.account
+    assert (found.account.manager_id, found.account.home_manager_id) == ("mia", None)
+    assert loads(pool) == {"mia": 1}
+
+
+def test_there_and_back_leaves_one_handoff_to_accept_at_most() -> None:
+    account, handoff, pool = begun(Manager(id="mia"), Manager(id="noah", load=5))
+    covered = cover(account, [handoff], "mia", change(pool))
+    assert covered.account
+    back = give_back(covered.account, covered.handoffs, "mia", change(pool))
+    transfers = [one for one in back.handoffs if one.kind == "transfer"]
+    assert [one.status for one in transfers] == [Status.CANCELLED, Status.ASSIGNED]
+    assert not transfers[0].deadlines
+
+
+def test_who_left_and_comes_back_before_anybody_is_found_hands_nothing_over() -> None:
+    account, handoff, pool = begun(Manager(id="mia"))
+    pool.keep(replace(pool.managers["mia"], active=False))
+    left = leave(account, [handoff], "mia", change(pool))
+    assert left.account
+    pool.keep(replace(pool.managers["mia"], active=True))
+    back = receive(left.handoffs[0], left.account, [*left.handoffs, handoff], change(pool))
+    assert kinds(back) == ["HandoffCancelled"]
+    assert back.account
+    assert back.account.manager_id == "mia"
+
+
+def test_the_head_answers_for_who_has_left_or_is_away() -> None:
+    account, handoff, pool = begun(Manager(id="mia"), Manager(id="noah"))
+    pool.keep(Manager(id="hana", active=False, head=True))
+    away(pool, "mia")
+    covered = cover(account, [handoff], "mia", change(pool))
+    assert covered.handoffs[0].salesperson_id == "hana"
+    assert covered.handoffs[0].from_manager_id == "mia"
+
+
+def test_the_head_answers_for_a_salesperson_who_has_left() -> None:
+    account, handoff, pool = begun(Manager(id="mia"))
+    doing = Act(by="mia", at=LATER, account=account, rules=RULES)
+    asked = ask(handoff, ("?",), doing)
+    assert not isinstance(asked, Refused)
+    assert answer_for(asked.handoff, "sam", change(pool)) == Moved(), "there is no head"
+    pool.keep(Manager(id="hana", active=False, head=True))
+    assert answer_for(asked.handoff, "sue", change(pool)) == Moved()
+    moved = answer_for(asked.handoff, "sam", change(pool))
+    (now,) = moved.handoffs
+    assert now.salesperson_id == "hana"
+    assert {due.step: due.owner_id for due in now.deadlines}["answer"] == "hana"
+    (told,) = moved.publish
+    assert isinstance(told, DeadlineMoved)
+
+
+def test_a_salesperson_s_answer_stays_with_the_salesperson_who_managed_it_too() -> None:
+    by_mia = deal(salesperson={"id": "mia"})
+    pool = Pool({"mia": Manager(id="mia"), "noah": Manager(id="noah", load=9)})
+    begun = close_deal(by_mia, NOON, account=None, handoff=None, pool=pool, rules=RULES)
+    assert begun.handoff
+    assert begun.account
+    doing = Act(by="mia", at=LATER, account=begun.account, rules=RULES)
+    asked = ask(begun.handoff, ("?",), doing)
+    assert not isinstance(asked, Refused)
+    moved = cover(begun.account, [asked.handoff], "mia", change(pool))
+    owners = {due.step: due.owner_id for due in moved.handoffs[1].deadlines}
+    assert (owners["answer"], owners["accept"]) == ("mia", "noah")
+
+
+def test_a_head_who_comes_later_is_told_and_one_who_leaves_is_followed() -> None:
+    account, handoff, pool = begun()
+    assert handoff.deadlines == ()
+    pool.keep(Manager(id="hana", active=False, head=True))
+    told = receive(handoff, account, [handoff], change(pool))
+    assert kinds(told) == ["DeadlineSet"]
+    (waiting,) = told.handoffs
+    assert receive(waiting, account, [waiting], change(pool)) == Moved(), "once is enough"
+    pool.keep(Manager(id="hana", active=False))
+    pool.keep(Manager(id="ivan", active=False, head=True))
+    followed = receive(waiting, account, [waiting], change(pool))
+    assert kinds(followed) == ["DeadlineMoved"]
+    assert followed.handoffs[0].deadlines[0].owner_id == "ivan"
+
+
+def test_an_account_that_grows_never_passes_the_capacity() -> None:
+    account, handoff, pool = begun(Manager(id="mia", capacity=2, level=Tier.REGIONAL))
+    wanting = replace(account, tier_wanted=Tier.GLOBAL)
+    grown = retier(wanting, [handoff], change(pool))
+    assert grown.account
+    assert (grown.account.tier, grown.account.weight, loads(pool)["mia"]) == (Tier.GLOBAL, 2, 2)
+
+
+def test_a_place_kept_with_somebody_below_the_new_tier_is_given_up() -> None:
+    account, handoff, pool = begun(
+        Manager(id="mia", level=Tier.REGIONAL), Manager(id="noah", load=5)
+    )
+    covered = cover(account, [handoff], "mia", change(pool))
+    assert covered.account
+    wanting = replace(covered.account, tier_wanted=Tier.GLOBAL)
+    moved = retier(wanting, covered.handoffs, change(pool))
+    assert moved.account
+    assert (moved.account.manager_id, moved.account.home_manager_id) == ("noah", None)
+    assert loads(pool) == {"mia": 0, "noah": 9}
+
+
+def test_completed_handoffs_stay_with_whom_they_were() -> None:
+    account, handoff, pool = begun(Manager(id="mia"), Manager(id="noah", load=5))
+    done = replace(handoff, status=Status.COMPLETED, deadlines=())
+    pool.keep(replace(pool.managers["mia"], active=False))
+    live = [one for one in [done] if one.status in LIVE]
+    assert [one.kind for one in leave(account, live, "mia", change(pool)).handoffs] == ["transfer"]

@@ -110,7 +110,8 @@ def test_promotion_hands_the_account_to_a_manager_of_that_level() -> None:
 
 def test_without_room_above_the_present_manager_keeps_it_and_its_weight_grows() -> None:
     company = Company(Manager(id="mia", level=REGIONAL))
-    company.win("d1", "acme", 5000)
+    company.win("d1", "acme", 1)
+    company.win("d2", "acme", 5000)
     assert kinds(company.move("acme")) == ["AccountTierChanged"]
     assert company.account("acme").manager_id == "mia"
     assert company.book.pool.managers["mia"].load == 2
@@ -132,7 +133,8 @@ def test_subsidiaries_follow_the_group_in_whatever_order_they_come() -> None:
         assert company.account(name).tier == NATIONAL
     assert company.book.pool.managers["mia"].load == 6
     company.win("d5", "late", 1, parent_id="parent")
-    assert company.account("late").tier_wanted == NATIONAL, "who joins later follows too"
+    assert company.account("late").tier == NATIONAL, "who joins later follows too"
+    assert company.book.pool.managers["mia"].load == 8
 
 
 def test_demotion_waits_until_it_is_clear_and_keeps_the_manager() -> None:
@@ -155,8 +157,55 @@ def test_demotion_waits_until_it_is_clear_and_keeps_the_manager() -> None:
     assert company.book.pool.managers["nora"].load == 1
 
 
-def test_a_key_account_is_global() -> None:
+def test_a_new_account_has_its_tier_before_somebody_is_chosen() -> None:
     company = Company(Manager(id="mia", level=REGIONAL), Manager(id="gil", level=GLOBAL))
     company.win("d1", "acme", 1, key=True)
-    company.move("acme")
+    assert company.move("acme") == Moved(), "no transfer of an account a minute old"
     assert (company.account("acme").tier, company.account("acme").manager_id) == (GLOBAL, "gil")
+
+
+def members(company: Company) -> dict[str, set[str]]:
+    return {name: set(group.members) for name, group in company.book.groups.items()}
+
+
+def test_parents_in_a_circle_are_one_group() -> None:
+    company = Company(Manager(id="mia"))
+    for number in range(2):
+        company.win(f"a{number}", "a", 300, parent_id="b")
+        company.win(f"b{number}", "b", 300, parent_id="a")
+        assert members(company) == {"b": {"a", "b"}}
+    for name in ("a", "b"):
+        company.move(name)
+        assert company.account(name).tier == NATIONAL
+    company.win("c", "c", 1, parent_id="c")
+    assert members(company)["c"] == {"c"}
+
+
+def test_a_subsidiary_that_changes_its_parent_leaves_the_group_it_was_in() -> None:
+    company = Company(Manager(id="mia"))
+    company.win("d1", "parent", 600)
+    company.win("d2", "child", 600, parent_id="parent")
+    company.move("parent")
+    assert company.account("parent").tier == NATIONAL
+    company.win("d3", "child", 1, parent_id="other")
+    assert members(company) == {"parent": {"parent"}, "other": {"child"}}
+    assert company.book.groups["parent"].tier == REGIONAL
+    company.move("parent")
+    assert company.account("parent").tier == REGIONAL
+
+
+def test_a_grandchild_is_of_the_same_group() -> None:
+    company = Company(Manager(id="mia"))
+    company.win("d1", "parent", 1, parent_id="holding")
+    company.win("d2", "child", 1, parent_id="parent")
+    company.win("d3", "parent", 1)
+    assert members(company) == {"holding": {"parent", "child"}}
+
+
+def test_the_tier_of_an_account_that_waits_changes_and_so_does_whom_it_needs() -> None:
+    company = Company(Manager(id="gil", level=GLOBAL, capacity=4))
+    company.win("d1", "full", 1, key=True)
+    company.win("d2", "acme", 1)
+    assert company.account("acme").manager_id is None
+    company.win("d3", "acme", 5000)
+    assert company.account("acme").tier == NATIONAL
