@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from services.handoff.assignment import Choice, Manager, Pool, Tier
+from services.handoff.checklists import ASSIGNED, CLOSED, Deal
 from services.handoff.rules import COUNTED, Rules
 from services.handoff.states import (
     Account,
@@ -21,9 +22,11 @@ from services.handoff.states import (
     meet_deadline,
     set_deadline,
 )
+from services.handoff.steps import follow
 from shared.contracts.deals import DealAmended, DealClosed, DealReopened, Package
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import (
+    ChecklistRef,
     HandoffAssigned,
     HandoffCancelled,
     HandoffCreated,
@@ -62,12 +65,13 @@ def close_deal(
     known = account or Account(id=deal.account.id, name=deal.account.name)
     account = _told(known, deal)
     number = handoff.round + 1 if handoff else 1
+    kind = "expansion" if account.manager_id else "new"
     score, missing = completeness(deal, account.tier, rules)
     begun = Handoff(
         id=derived("handoff", deal.account.id, deal.deal_id, str(number)),
         deal_id=deal.deal_id,
         account_id=account.id,
-        kind="expansion" if account.manager_id else "new",
+        kind=kind,
         round=number,
         status=Status.UNASSIGNED,
         salesperson_id=deal.salesperson.id,
@@ -76,6 +80,9 @@ def close_deal(
         completeness=score,
         missing=missing,
         package=deal.package,
+        checklist=rules.checklists.choose(
+            facts(account, kind, amount=deal.amount, products=deal.products)
+        ),
     )
     return begin(begun, account, at, pool, rules)
 
@@ -116,12 +123,15 @@ def assign(
         managers = (pool.give(manager_id, weight, at),)
         account = replace(account, manager_id=manager_id, weight=weight)
     waiting = handoff
-    handoff = replace(
-        waiting,
-        status=Status.ASSIGNED,
-        manager_id=manager_id,
-        deadlines=_deadlines(handoff, manager_id, at, rules),
+    accept = Deadline(
+        step="accept",
+        title="Accept the handoff",
+        owner_id=manager_id,
+        due_at=rules.working.add(at, rules.accept_within),
     )
+    handoff = replace(waiting, status=Status.ASSIGNED, manager_id=manager_id, deadlines=(accept,))
+    known = {CLOSED: handoff.closed_at, ASSIGNED: at}
+    handoff, steps = follow(handoff, account, known, at, working=rules.working, head=pool.head)
     assigned = HandoffAssigned(
         handoff_id=handoff.id,
         account_id=account.id,
@@ -131,20 +141,37 @@ def assign(
     )
     published = [
         *(meet_deadline(waiting, d, manager_id, at) for d in waiting.deadlines),
-        *(set_deadline(handoff, account, d, at) for d in handoff.deadlines),
+        set_deadline(handoff, account, accept, at),
+        *steps,
     ]
     return Decision(account, handoff, managers, explanation, (assigned, *published))
 
 
-def amend_deal(deal: DealAmended, *, account: Account | None, handoff: Handoff | None) -> Decision:
-    """Correct a won deal. Its manager stays; the customer's won value follows."""
+def amend_deal(
+    deal: DealAmended,
+    at: datetime,
+    *,
+    account: Account | None,
+    handoff: Handoff | None,
+    rules: Rules,
+) -> Decision:
+    """Correct a won deal. Its manager stays, and its checklist.
+
+    The customer's won value follows, and so do the open steps that hang on the closing date.
+    """
     if handoff is None or account is None or handoff.status == Status.CANCELLED:
         return Decision()
     changed = replace(
         handoff, amount=deal.amount or handoff.amount, closed_at=deal.closed_at or handoff.closed_at
     )
     won = _moved(account.won, handoff.amount, changed.amount)
-    return Decision(replace(account, won=won), changed)
+    told: tuple[EventData, ...] = ()
+    if changed.closed_at != handoff.closed_at and handoff.status != Status.UNASSIGNED:
+        known = {CLOSED: changed.closed_at}
+        changed, told = follow(
+            changed, account, known, at, working=rules.working, why="was amended"
+        )
+    return Decision(replace(account, won=won), changed, publish=told)
 
 
 def reopen_deal(
@@ -170,6 +197,26 @@ def completeness(deal: DealClosed, tier: Tier, rules: Rules) -> tuple[int, tuple
     """How much of what the account manager should know is told, 0-100, and what is missing."""
     told = {"amount": deal.amount, "products": deal.products}
     return score({**told, **package_told(deal.package)}, tier, rules)
+
+
+def facts(
+    account: Account,
+    kind: str,
+    *,
+    amount: Money | None = None,
+    products: tuple[str, ...] = (),
+) -> Deal:
+    """What the checklist of a handoff depends on."""
+    return Deal(
+        kind=kind,
+        tier=account.tier,
+        amount=amount,
+        products=products,
+        language=account.language,
+        country=account.country,
+        region=account.region,
+        industry=account.industry,
+    )
 
 
 def package_told(package: Package | None) -> Mapping[str, object]:
@@ -211,6 +258,8 @@ def begin(
         closed_at=handoff.closed_at,
         completeness=handoff.completeness,
         missing=handoff.missing,
+        checklist=handoff.checklist
+        and ChecklistRef(name=handoff.checklist.name, version=handoff.checklist.version),
         created_at=at,
     )
     given = assign(handoff, account, at, pool, rules, excluded=excluded)
@@ -264,27 +313,4 @@ def _explain(
         weight=weight,
         manager_id=choice.manager.id if choice.manager else None,
         verdicts=choice.verdicts,
-    )
-
-
-def _deadlines(handoff: Handoff, owner_id: str, at: datetime, rules: Rules) -> tuple[Deadline, ...]:
-    accept = Deadline(
-        step="accept",
-        title="Accept the handoff",
-        owner_id=owner_id,
-        due_at=rules.working.add(at, rules.accept_within),
-    )
-    if handoff.kind == "transfer":
-        return (accept,)
-    return (
-        accept,
-        *(
-            Deadline(
-                step=step.id,
-                title=step.title,
-                owner_id=owner_id,
-                due_at=rules.working.add_days(handoff.closed_at, step.days),
-            )
-            for step in rules.checklist
-        ),
     )

@@ -67,7 +67,9 @@ def _deal(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
     handoff = book.of_deal(deal.deal_id)
     account = book.accounts.get(handoff.account_id) if handoff else None
     if isinstance(deal, DealAmended):
-        decision = domain.amend_deal(deal, account=account, handoff=handoff)
+        decision = domain.amend_deal(
+            deal, event.time, account=account, handoff=handoff, rules=rules
+        )
     else:
         decision = domain.reopen_deal(deal, event.time, account=account, handoff=handoff)
     published = book.keep(decision, event.time)

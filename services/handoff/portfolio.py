@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.handoff.assignment import Manager, Pool
-from services.handoff.domain import assign, begin
+from services.handoff.domain import assign, begin, facts
 from services.handoff.rules import Rules
-from services.handoff.states import Account, Explanation, Handoff, Status, deadline_id
+from services.handoff.states import Account, Explanation, Handoff, Status
+from services.handoff.steps import hand_on
 from shared.contracts.deadlines import DeadlineMoved
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import AccountTierChanged, AccountTransferred
@@ -158,6 +159,7 @@ def _handed(
         salesperson_id=old or account.salesperson_id or account.id,
         closed_at=change.at,
         completeness=100,
+        checklist=change.rules.checklists.choose(facts(account, "transfer")),
     )
     decision = begin(
         begun, account, change.at, change.pool, change.rules, excluded=(old,) if old else ()
@@ -197,24 +199,9 @@ def _hand_on(
     moved: list[Handoff] = []
     told: list[DeadlineMoved] = []
     for handoff in live:
-        old = handoff.manager_id
-        if old in (None, new) or handoff.status == Status.UNASSIGNED:
+        if handoff.manager_id in (None, new) or handoff.status == Status.UNASSIGNED:
             continue
-        told += [
-            DeadlineMoved(
-                deadline_id=deadline_id(handoff, due.step),
-                account_id=handoff.account_id,
-                subject_id=handoff.id,
-                due_at=due.due_at,
-                owner_id=new,
-                reason=change.reason,
-                moved_at=change.at,
-            )
-            for due in handoff.deadlines
-            if due.owner_id == old
-        ]
-        deadlines = tuple(
-            replace(due, owner_id=new) if due.owner_id == old else due for due in handoff.deadlines
-        )
-        moved.append(replace(handoff, manager_id=new, deadlines=deadlines))
+        now, said = hand_on(handoff, new, change.pool.head, change.reason, change.at)
+        moved.append(now)
+        told += said
     return moved, told

@@ -1,0 +1,198 @@
+"""The steps of a handoff: whose each is, when it is due, and what moves it.
+
+A step has a deadline from when its anchor is known: the closing date and the assignment at once,
+the acceptance and another step's end when they happen. When an anchor moves, the open steps that
+hang on it move along. What is done stays, and so does what somebody moved by hand.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.handoff.checklists import Anchor, Moment, Owner, Step
+from services.handoff.rules import Working
+from services.handoff.states import Account, Deadline, Handoff, deadline_id, set_deadline
+from shared.contracts.deadlines import DeadlineMoved
+from shared.contracts.event import EventData
+
+Published = tuple[EventData, ...]
+
+
+def due_dates(
+    steps: Iterable[Step], known: Mapping[Anchor, datetime], working: Working
+) -> dict[str, datetime]:
+    """Of the steps that hang on these anchors, by themselves or through each other."""
+    moments, found = dict(known), dict[str, datetime]()
+    waiting = list(steps)
+    while ready := [step for step in waiting if step.anchor in moments]:
+        waiting = [step for step in waiting if step.anchor not in moments]
+        for step in ready:
+            due = _due(step, moments[step.anchor], working)
+            found[step.id] = moments[Anchor(Moment.DUE, step.id)] = due
+    return found
+
+
+def open_steps(handoff: Handoff) -> tuple[Step, ...]:
+    """What is not done yet, whether it has a deadline or waits for its anchor."""
+    steps = handoff.checklist.steps if handoff.checklist else ()
+    return tuple(step for step in steps if step.id not in handoff.done)
+
+
+def follow(
+    handoff: Handoff,
+    account: Account,
+    known: Mapping[Anchor, datetime],
+    at: datetime,
+    *,
+    working: Working,
+    head: str | None = None,
+    why: str = "moved",
+) -> tuple[Handoff, Published]:
+    """Anchors happened or moved: the deadlines that begin or move with them.
+
+    `why` says what became of them, for the reason of a move.
+    """
+    steps = [step for step in open_steps(handoff) if step.id not in handoff.moved]
+    present = {due.step: due for due in handoff.deadlines}
+    deadlines, published = list(handoff.deadlines), list[EventData]()
+    for step_id, due_at in due_dates(steps, known, working).items():
+        step = next(step for step in steps if step.id == step_id)
+        if before := present.get(step_id):
+            if before.due_at != due_at:
+                become = why if step.anchor in known else "moved"
+                reason = f"counted from {step.anchor}, which {become}"
+                deadlines[deadlines.index(before)] = replace(before, due_at=due_at)
+                published.append(_moved(handoff, step_id, due_at, reason, at))
+        else:
+            due = _deadline(step, handoff, head, due_at)
+            deadlines.append(due)
+            published.append(set_deadline(handoff, account, due, at))
+    return replace(handoff, deadlines=tuple(deadlines)), tuple(published)
+
+
+def set_by_hand(
+    handoff: Handoff,
+    account: Account,
+    step: Step,
+    due_at: datetime,
+    at: datetime,
+    *,
+    by: str,
+    working: Working,
+    head: str | None = None,
+) -> tuple[Handoff, Published]:
+    """Give a step a due date that no anchor moves; what hangs on it moves along."""
+    due_at = _stored(due_at)
+    told: EventData
+    before = next((due for due in handoff.deadlines if due.step == step.id), None)
+    if before:
+        told = _moved(handoff, step.id, due_at, f"moved by {by}", at)
+        deadlines = tuple(
+            replace(due, due_at=due_at) if due is before else due for due in handoff.deadlines
+        )
+    else:
+        due = _deadline(step, handoff, head, due_at)
+        told = set_deadline(handoff, account, due, at)
+        deadlines = (*handoff.deadlines, due)
+    moved = (*(one for one in handoff.moved if one != step.id), step.id)
+    now = replace(handoff, deadlines=deadlines, moved=moved)
+    known = {Anchor(Moment.DUE, step.id): due_at}
+    now, others = follow(now, account, known, at, working=working, head=head)
+    return now, (told, *others)
+
+
+def end(
+    handoff: Handoff,
+    account: Account,
+    step: str,
+    at: datetime,
+    *,
+    working: Working,
+    head: str | None = None,
+) -> tuple[Handoff, Published]:
+    """A step is done: what waited for that begins.
+
+    What was done before it was due at all counts as due when it was done.
+    """
+    known = {Anchor(Moment.DONE, step): at}
+    if step not in {due.step for due in handoff.deadlines}:
+        known[Anchor(Moment.DUE, step)] = at
+    now = replace(
+        handoff,
+        done=(*handoff.done, step),
+        deadlines=tuple(due for due in handoff.deadlines if due.step != step),
+    )
+    return follow(now, account, known, at, working=working, head=head)
+
+
+def hand_on(
+    handoff: Handoff, new: str, head: str | None, reason: str, at: datetime
+) -> tuple[Handoff, list[DeadlineMoved]]:
+    """Give a handoff to another manager, and the manager's deadlines in it.
+
+    What others are to do stays theirs, also where one person is both. What the head is to do and
+    the old manager had goes to the head there is now.
+    """
+    old = handoff.manager_id
+    told: list[DeadlineMoved] = []
+    deadlines: list[Deadline] = []
+    for due in handoff.deadlines:
+        owner = due.owner_id
+        if owner == old and (role := _role(handoff, due)) in (Owner.MANAGER, Owner.HEAD):
+            owner = head or new if role == Owner.HEAD else new
+        if owner != due.owner_id:
+            told.append(_moved(handoff, due.step, due.due_at, reason, at, owner=owner))
+        deadlines.append(replace(due, owner_id=owner))
+    return replace(handoff, manager_id=new, deadlines=tuple(deadlines)), told
+
+
+def _role(handoff: Handoff, due: Deadline) -> Owner:
+    if due.step in ("answer", "mend"):
+        return Owner.SALESPERSON
+    step = handoff.checklist.step(due.step) if handoff.checklist else None
+    return step.owner if step else Owner.MANAGER
+
+
+def _deadline(step: Step, handoff: Handoff, head: str | None, due_at: datetime) -> Deadline:
+    owners = {
+        Owner.MANAGER: handoff.manager_id,
+        Owner.SALESPERSON: handoff.salesperson_id,
+        Owner.HEAD: head or handoff.manager_id,
+        Owner.PERSON: step.person_id,
+    }
+    owner = owners[step.owner]
+    assert owner  # noqa: S101 - steps begin when there is a manager; the loader asks for a person
+    return Deadline(
+        step=step.id, title=step.title, titles=step.titles, owner_id=owner, due_at=due_at
+    )
+
+
+def _due(step: Step, anchor: datetime, working: Working) -> datetime:
+    if step.unit == "days":
+        return working.add_days(_stored(anchor), step.amount)
+    return working.add(_stored(anchor), timedelta(hours=step.amount))
+
+
+def _stored(moment: datetime) -> datetime:
+    """As the database keeps it: else a date counted again from there would seem to have moved."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _moved(
+    handoff: Handoff,
+    step: str,
+    due_at: datetime,
+    reason: str,
+    at: datetime,
+    *,
+    owner: str | None = None,
+) -> DeadlineMoved:
+    return DeadlineMoved(
+        deadline_id=deadline_id(handoff, step),
+        account_id=handoff.account_id,
+        subject_id=handoff.id,
+        due_at=due_at,
+        owner_id=owner,
+        reason=reason,
+        moved_at=at,
+    )
