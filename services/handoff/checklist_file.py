@@ -99,11 +99,10 @@ def _file(file: Path, reader: Reader) -> Iterator[_Placed]:
     values = reader.mapping(root, "file", ("templates",), ("templates",))
     if "templates" in values:
         for node in reader.items(values["templates"], "templates"):
-            if found := _template(node, reader):
-                yield found
+            yield _template(node, reader)
 
 
-def _template(node: Node, reader: Reader) -> _Placed | None:
+def _template(node: Node, reader: Reader) -> _Placed:
     keys = ("name", "version", "when", "steps")
     values = reader.mapping(node, "template", keys, ("name", "version", "steps"))
     name = reader.identity(values["name"], "name") if "name" in values else None
@@ -129,10 +128,11 @@ def _template(node: Node, reader: Reader) -> _Placed | None:
         steps.append(step)
         whens.append(condition)
     _check_steps(steps, nodes, reader, what)
-    if name is None or version is None:
-        return None
     checklist = Checklist(
-        name=name, version=version, digest=_digest(when, steps, whens), steps=tuple(steps)
+        name=name or "?",
+        version=version or 0,
+        digest=_digest(when, steps, whens),
+        steps=tuple(steps),
     )
     template = Template(checklist=checklist, when=when, whens=tuple(whens))
     return _Placed(template, reader, node, "when" in values, nodes)
@@ -277,7 +277,7 @@ def _check_order(placed: list[_Placed]) -> None:
     for number, one in enumerate(placed):
         checklist = one.template.checklist
         name, version = checklist.name, checklist.version
-        if first := seen.get((name, version)):
+        if version and (first := seen.get((name, version))):
             place = f"{first.reader.file}:{first.node.start_mark.line + 1}"
             one.reader.fault(
                 one.node,
