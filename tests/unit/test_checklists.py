@@ -346,6 +346,16 @@ def test_an_amended_closing_date_moves_the_open_steps_and_says_why(path: Checkli
     assert one.said == []
 
 
+def test_a_date_that_comes_out_the_same_is_not_told(path: Checklists) -> None:
+    one = Company(path)
+    office = CompanyTime(Calendar.monday_to_friday("UTC"))
+    one.rules = replace(one.rules, working=office)
+    one.amend(closed_at=NOON + timedelta(hours=14))  # in the night
+    assert one.moves.keys() == {"contract", "kick-off", "plan"}
+    one.amend(closed_at=NOON + timedelta(hours=15))
+    assert one.said == []
+
+
 def test_a_due_date_set_by_hand_moves_what_hangs_on_it_and_stays(path: Checklists) -> None:
     one = Company(path)
     one.move("kick-off", NOON + 12 * DAY)
@@ -445,6 +455,16 @@ def test_a_salesperson_who_manages_too_keeps_the_salespersons_steps(path: Checkl
     one.pool.keep(replace(one.pool.managers["sam"], active=False))
     change = Change(at=LATER, pool=one.pool, rules=one.rules, reason="left")
     one.handoff = leave(one.account, [one.handoff], "sam", change).handoffs[1]
+    assert one.owners == {"contract": "sam", "kick-off": "hana", "plan": "noah"}
+
+
+def test_a_head_who_manages_and_leaves_is_followed_by_the_other_head(path: Checklists) -> None:
+    both = Manager(id="abel", head=True)
+    one = Company(path, managers=(both, NOAH, HANA))
+    assert one.owners["plan"] == one.owners["kick-off"] == "abel"
+    one.pool.keep(replace(one.pool.managers["abel"], active=False, head=False))
+    change = Change(at=LATER, pool=one.pool, rules=one.rules, reason="left")
+    one.handoff = leave(one.account, [one.handoff], "abel", change).handoffs[1]
     assert one.owners == {"contract": "sam", "kick-off": "hana", "plan": "noah"}
 
 
