@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from services.handoff import steps
 from services.handoff.assignment import Choice, Manager, Pool, Tier
-from services.handoff.checklists import ASSIGNED, CLOSED, Deal
+from services.handoff.checklists import CLOSED, Deal
 from services.handoff.rules import COUNTED, Rules
 from services.handoff.states import (
     Account,
@@ -22,7 +23,6 @@ from services.handoff.states import (
     meet_deadline,
     set_deadline,
 )
-from services.handoff.steps import follow
 from shared.contracts.deals import DealAmended, DealClosed, DealReopened, Package
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import (
@@ -129,9 +129,9 @@ def assign(
         owner_id=manager_id,
         due_at=rules.working.add(at, rules.accept_within),
     )
-    handoff = replace(waiting, status=Status.ASSIGNED, manager_id=manager_id, deadlines=(accept,))
-    known = {CLOSED: handoff.closed_at, ASSIGNED: at}
-    handoff, steps = follow(handoff, account, known, at, working=rules.working, head=pool.head)
+    handoff, begun = steps.begin(
+        waiting, account, accept, at, working=rules.working, head=pool.head
+    )
     assigned = HandoffAssigned(
         handoff_id=handoff.id,
         account_id=account.id,
@@ -141,8 +141,7 @@ def assign(
     )
     published = [
         *(meet_deadline(waiting, d, manager_id, at) for d in waiting.deadlines),
-        set_deadline(handoff, account, accept, at),
-        *steps,
+        *begun,
     ]
     return Decision(account, handoff, managers, explanation, (assigned, *published))
 
@@ -168,7 +167,7 @@ def amend_deal(
     told: tuple[EventData, ...] = ()
     if changed.closed_at != handoff.closed_at and handoff.status != Status.UNASSIGNED:
         known = {CLOSED: changed.closed_at}
-        changed, told = follow(
+        changed, told = steps.follow(
             changed, account, known, at, working=rules.working, why="was amended"
         )
     return Decision(replace(account, won=won), changed, publish=told)

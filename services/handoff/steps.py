@@ -9,9 +9,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.handoff.checklists import Anchor, Moment, Owner, Step
+from services.handoff.checklists import ASSIGNED, CLOSED, Anchor, Moment, Owner, Step
 from services.handoff.rules import Working
-from services.handoff.states import Account, Deadline, Handoff, deadline_id, set_deadline
+from services.handoff.states import (
+    Account,
+    Deadline,
+    Handoff,
+    Status,
+    deadline_id,
+    set_deadline,
+)
 from shared.contracts.deadlines import DeadlineMoved
 from shared.contracts.event import EventData
 
@@ -36,6 +43,29 @@ def open_steps(handoff: Handoff) -> tuple[Step, ...]:
     """What is not done yet, whether it has a deadline or waits for its anchor."""
     steps = handoff.checklist.steps if handoff.checklist else ()
     return tuple(step for step in steps if step.id not in handoff.done)
+
+
+def begin(
+    handoff: Handoff,
+    account: Account,
+    accept: Deadline,
+    at: datetime,
+    *,
+    working: Working,
+    head: str | None,
+) -> tuple[Handoff, Published]:
+    """Give a handoff to the manager who is to accept it; the steps begin whose anchor is known."""
+    known = {CLOSED: handoff.closed_at, ASSIGNED: at}
+    steps = open_steps(handoff)
+    dues = due_dates(steps, known, working)
+    begun = [
+        _deadline(step, accept.owner_id, handoff.salesperson_id, head, dues[step.id])
+        for step in steps
+        if step.id in dues
+    ]
+    deadlines = (accept, *begun)
+    now = replace(handoff, status=Status.ASSIGNED, manager_id=accept.owner_id, deadlines=deadlines)
+    return now, tuple([set_deadline(now, account, due, at) for due in deadlines])
 
 
 def follow(
@@ -64,7 +94,7 @@ def follow(
                 deadlines[deadlines.index(before)] = replace(before, due_at=due_at)
                 published.append(_moved(handoff, step_id, due_at, reason, at))
         else:
-            due = _deadline(step, handoff, head, due_at)
+            due = _begun(step, handoff, head, due_at)
             deadlines.append(due)
             published.append(set_deadline(handoff, account, due, at))
     return replace(handoff, deadlines=tuple(deadlines)), tuple(published)
@@ -91,7 +121,7 @@ def set_by_hand(
             replace(due, due_at=due_at) if due is before else due for due in handoff.deadlines
         )
     else:
-        due = _deadline(step, handoff, head, due_at)
+        due = _begun(step, handoff, head, due_at)
         told = set_deadline(handoff, account, due, at)
         deadlines = (*handoff.deadlines, due)
     moved = (*(one for one in handoff.moved if one != step.id), step.id)
@@ -153,15 +183,24 @@ def _role(handoff: Handoff, due: Deadline) -> Owner:
     return step.owner if step else Owner.MANAGER
 
 
-def _deadline(step: Step, handoff: Handoff, head: str | None, due_at: datetime) -> Deadline:
-    owners = {
-        Owner.MANAGER: handoff.manager_id,
-        Owner.SALESPERSON: handoff.salesperson_id,
-        Owner.HEAD: head or handoff.manager_id,
-        Owner.PERSON: step.person_id,
-    }
-    owner = owners[step.owner]
-    assert owner  # noqa: S101 - steps begin when there is a manager; the loader asks for a person
+def _begun(step: Step, handoff: Handoff, head: str | None, due_at: datetime) -> Deadline:
+    assert handoff.manager_id  # noqa: S101 - no step begins before there is a manager
+    return _deadline(step, handoff.manager_id, handoff.salesperson_id, head, due_at)
+
+
+def _deadline(
+    step: Step, manager_id: str, salesperson_id: str, head: str | None, due_at: datetime
+) -> Deadline:
+    match step.owner:
+        case Owner.MANAGER:
+            owner = manager_id
+        case Owner.SALESPERSON:
+            owner = salesperson_id
+        case Owner.HEAD:
+            owner = head or manager_id
+        case Owner.PERSON:
+            assert step.person_id  # noqa: S101 - a template that names nobody is refused
+            owner = step.person_id
     return Deadline(
         step=step.id, title=step.title, titles=step.titles, owner_id=owner, due_at=due_at
     )
