@@ -45,6 +45,8 @@ class Service:
     router: APIRouter | None = None
     loops: Sequence[Loop] = field(default_factory=tuple)
     """Work that no record causes, such as timers: each runs for ever and ends when cancelled."""
+    check: Callable[[], Awaitable[None]] | None = None
+    """Run once before the first record: `Misconfigured` when what is stored forbids the start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +153,8 @@ async def running(
 
         await _until_reachable(settings, service, database)
         await ensure_indexes(database, service.indexes, settings.inbox_kept)
+        if service.check:
+            await service.check()
         await publisher.start()
         stack.push_async_callback(publisher.stop)
         await stack.enter_async_context(_for_ever(relay.run, failed))

@@ -23,7 +23,7 @@ from shared.contracts.topics import SERVICES, Topic
 from shared.errors import Misconfigured, Transient
 from shared.http import USER
 from shared.outbox import Message
-from tahvil import assigning, crm, dead_letters, team
+from tahvil import assigning, checklists, crm, dead_letters, team
 from tahvil.demo import bar, demo
 from tahvil.provision import ProvisionSettings, provision
 from tahvil.publishing import messages, publish
@@ -35,9 +35,11 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 letters_app = typer.Typer(no_args_is_help=True, help="Records that a service set aside.")
 team_app = typer.Typer(no_args_is_help=True, help="The people the services know.")
 assign_app = typer.Typer(no_args_is_help=True, help="Who gets which account, and why.")
+checklist_app = typer.Typer(no_args_is_help=True, help="What is to be done after a deal.")
 app.add_typer(letters_app, name="dead-letters")
 app.add_typer(assign_app, name="assign")
 app.add_typer(team_app, name="team")
+app.add_typer(checklist_app, name="checklist")
 console = Console()
 
 Data = Annotated[Path, typer.Option("--data", help="folder of the embedded servers' data")]
@@ -192,6 +194,42 @@ def run_simulation(
     console.print(assigning.compared(now, other))
     for line in assigning.told(now, other):
         console.print(line)
+
+
+@checklist_app.command()
+def check(file: Annotated[Path, typer.Argument(help="a YAML file, or a folder of them")]) -> None:
+    """Say all that is wrong with checklists, each fault with its line."""
+    faults, found = checklists.check(file)
+    for fault in faults:
+        console.print(fault, markup=False, highlight=False, soft_wrap=True)
+    if faults:
+        sys.exit(1)
+    console.print(f"in order: {found}")
+
+
+@checklist_app.command()
+def preview(  # noqa: PLR0917 - options are what it takes
+    file: Annotated[Path, typer.Argument(help="a YAML file, or a folder of them")],
+    closed: Annotated[str, typer.Option(help="when the deal was closed: 2026-11-24")],
+    product: Annotated[list[str] | None, typer.Option(help="may be given more than once")] = None,
+    amount: Annotated[str | None, typer.Option(help='with its currency: "10000 EUR"')] = None,
+    tier: Annotated[str, typer.Option(help=" | ".join(checklists.TIERS))] = "regional",
+    kind: Annotated[str, typer.Option(help=" | ".join(checklists.KINDS))] = "new",
+    language: str | None = None,
+    country: str | None = None,
+    region: str | None = None,
+    industry: str | None = None,
+    assigned: Annotated[str | None, typer.Option(help="when; at once if not given")] = None,
+    accepted: Annotated[str | None, typer.Option(help="when; not yet if not given")] = None,
+) -> None:
+    """Show which checklist a deal would get, and why, and when each step would be due."""
+    found = checklists.read(file)
+    about = {"language": language, "country": country, "region": region, "industry": industry}
+    deal = checklists.deal(kind, tier, amount, product or [], about)
+    for line in checklists.reasons(found, deal):
+        console.print(line, markup=False, highlight=False)
+    moments = checklists.Moments(closed, assigned, accepted)
+    console.print(checklists.preview(found, deal, moments, RulesSettings().working()))
 
 
 @letters_app.command("list")

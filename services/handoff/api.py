@@ -13,7 +13,7 @@ from services.handoff.lifecycle import Outcome, Refused
 from services.handoff.repository import Repository
 from services.handoff.states import Account, Handoff, Status
 from shared.contracts.deals import Package
-from shared.contracts.values import Id, Text
+from shared.contracts.values import Id, Instant, Text
 from shared.http import guard
 
 Listed = Annotated[tuple[Text, ...], Field(max_length=50)]
@@ -51,13 +51,40 @@ class Added(Body):
     package: Package
 
 
+class Postponed(Body):
+    """When a step is due from now on."""
+
+    due_at: Instant
+
+
 class DeadlineOut(BaseModel):
     """An open deadline."""
 
     step: str
     title: str
+    titles: dict[str, str]
     owner_id: str
     due_at: datetime
+
+
+class StepOut(BaseModel):
+    """A step of the checklist, open or done. `offset`: when it is due, in words."""
+
+    id: str
+    title: str
+    titles: dict[str, str]
+    owner: str
+    person_id: str | None
+    offset: str
+    needs: tuple[str, ...]
+
+
+class ChecklistOut(BaseModel):
+    """The checklist a handoff began with."""
+
+    name: str
+    version: int
+    steps: tuple[StepOut, ...]
 
 
 class HandoffOut(BaseModel):
@@ -79,6 +106,7 @@ class HandoffOut(BaseModel):
     attempt: int
     deadlines: tuple[DeadlineOut, ...] = Field(default=())
     done: tuple[str, ...]
+    checklist: ChecklistOut | None
 
 
 class VerdictOut(BaseModel):
@@ -215,6 +243,11 @@ def _act(router: APIRouter, commands: Commands) -> None:
     async def do_step(handoff_id: Id, step: Id, body: Body) -> HandoffOut:
         """A step of the checklist is done."""
         return await _answered(commands.do_step(handoff_id, body.by, step))
+
+    @router.post("/handoffs/{handoff_id}/steps/{step}/move")
+    async def move_step(handoff_id: Id, step: Id, body: Postponed) -> HandoffOut:
+        """Set the due date of a step; what hangs on it moves along."""
+        return await _answered(commands.move_step(handoff_id, body.by, step, body.due_at))
 
 
 def _read_accounts(router: APIRouter, repository: Repository) -> None:

@@ -1,6 +1,7 @@
 """What people do with handoffs: one transaction a command, answered when it is committed."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from services.handoff import lifecycle, obligations
 from services.handoff.lifecycle import Act, Outcome, Refused
@@ -75,6 +76,15 @@ class Commands:
             lambda handoff, act: lifecycle.do_step(handoff, step, act),
         )
 
+    async def move_step(self, handoff_id: str, by: str, step: str, due_at: datetime) -> Outcome:
+        """The manager, or the head, sets the due date of a step."""
+        return await self._do(
+            handoff_id,
+            f"move {step}",
+            by,
+            lambda handoff, act: lifecycle.move_step(handoff, step, due_at, act),
+        )
+
     async def _do(
         self, handoff_id: str, name: str, by: str, decide: Callable[[Handoff, Act], Outcome]
     ) -> Outcome:
@@ -91,6 +101,7 @@ class Commands:
                 account=book.accounts[handoff.account_id],
                 rules=self._rules,
                 record=await self._repository.record(handoff.salesperson_id, session),
+                heads=await self._repository.heads(session),
             )
             outcome = decide(handoff, act)
             if isinstance(outcome, Refused):

@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from services.handoff import checklist_file
 from services.handoff.assignment import Policy, Tier
 from services.handoff.rules import Rules, TierRules
 from shared import working_time
@@ -36,6 +37,9 @@ class RulesSettings(BaseSettings):
 
     calendar: Path | None = Field(
         None, description="YAML file of the company's working hours; none: Mon-Fri 9-17 UTC"
+    )
+    checklists: Path | None = Field(
+        None, description="YAML file or folder of checklists; none: the three steps built in"
     )
     tier_weights: dict[Tier, int] = Field(
         {Tier.REGIONAL: 1, Tier.NATIONAL: 2, Tier.GLOBAL: 4},
@@ -92,12 +96,17 @@ class RulesSettings(BaseSettings):
                 key=self.tier_key,
                 keep=self.tier_keep,
             ),
-            working=CompanyTime(self._calendar()),
+            working=self.working(),
+            checklists=checklist_file.load(self.checklists),
             required=self.required,
             assign_within=self.assign_within,
             accept_within=self.accept_within,
             answer_within=self.answer_within,
         )
+
+    def working(self) -> "CompanyTime":
+        """Working time of the company."""
+        return CompanyTime(self._calendar())
 
     def _calendar(self) -> Calendar:
         if self.calendar is None:

@@ -7,9 +7,11 @@ it for another account, ends the handoff that there is.
 from dataclasses import replace
 from datetime import datetime
 
-from services.handoff.domain import TO_SALESPERSON, Decision, complete, merged, moved_value, told
+from services.handoff import steps
+from services.handoff.domain import Decision, moved_value, told
+from services.handoff.package import complete, merged
 from services.handoff.rules import Rules
-from services.handoff.states import Account, Handoff, Status, move_deadline
+from services.handoff.states import Account, Handoff, Status
 from shared.contracts.deals import DealClosed
 from shared.contracts.event import EventData
 
@@ -41,7 +43,12 @@ def tell_again(
         amount=deal.amount or handoff.amount,
         package=merged(handoff.package, deal.package),
     )
-    now, handed = _by(now, deal.salesperson.id, at)
+    now, moved = steps.reclosed(now, account, handoff.closed_at, at, working=rules.working)
+    handed: tuple[EventData, ...] = ()
+    if now.salesperson_id != deal.salesperson.id:
+        now, handed = steps.answered_by(
+            now, deal.salesperson.id, "the deal has another salesperson", at
+        )
     now, more = complete(now, account, at, rules, products=deal.products)
     customer = replace(
         told(account, deal), won=moved_value(account.won, handoff.amount, now.amount)
@@ -50,20 +57,4 @@ def tell_again(
         customer = replace(customer, salesperson_id=deal.salesperson.id)
     if (now, customer) == (handoff, account):
         return Decision()
-    return Decision(customer, now, publish=(*handed, *more))
-
-
-def _by(handoff: Handoff, salesperson: str, at: datetime) -> tuple[Handoff, tuple[EventData, ...]]:
-    """Another salesperson answers from now on, also what was asked before."""
-    if salesperson == handoff.salesperson_id:
-        return handoff, ()
-    deadlines = tuple(
-        replace(due, owner_id=salesperson) if due.step in TO_SALESPERSON else due
-        for due in handoff.deadlines
-    )
-    now = replace(handoff, salesperson_id=salesperson, deadlines=deadlines)
-    return now, tuple(
-        move_deadline(now, due, "the deal has another salesperson", at)
-        for due in deadlines
-        if due.step in TO_SALESPERSON
-    )
+    return Decision(customer, now, publish=(*moved, *handed, *more))

@@ -10,7 +10,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
+from services.handoff import steps
 from services.handoff.assignment import Choice, Manager, Pool, Tier
+from services.handoff.checklists import CLOSED, Deal
 from services.handoff.rules import COUNTED, Rules
 from services.handoff.states import (
     Account,
@@ -26,6 +28,7 @@ from services.handoff.states import (
 from shared.contracts.deals import DealAmended, DealClosed, DealReopened, Package
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import (
+    ChecklistRef,
     HandoffAssigned,
     HandoffCancelled,
     HandoffCreated,
@@ -78,13 +81,14 @@ def close_deal(
     )
     account = judge(account) if judge else account
     number = handoff.round + 1 if handoff else 1
+    kind = "expansion" if account.manager_id else "new"
     score, missing = completeness(deal, account.tier, rules)
     begun = Handoff(
         # No account in it: two replicas that begin one deal for two accounts collide.
         id=derived("handoff", deal.deal_id, str(number)),
         deal_id=deal.deal_id,
         account_id=account.id,
-        kind="expansion" if account.manager_id else "new",
+        kind=kind,
         round=number,
         status=Status.UNASSIGNED,
         salesperson_id=deal.salesperson.id,
@@ -94,6 +98,9 @@ def close_deal(
         completeness=score,
         missing=missing,
         package=deal.package,
+        checklist=rules.checklists.choose(
+            facts(account, kind, amount=deal.amount, products=deal.products)
+        ),
     )
     return begin(begun, account, at, pool, rules)
 
@@ -129,11 +136,14 @@ def assign(
         managers = (pool.give(manager_id, weight - kept, at),)
         account = replace(account, manager_id=manager_id, weight=weight)
     waiting = handoff
-    handoff = replace(
-        waiting,
-        status=Status.ASSIGNED,
-        manager_id=manager_id,
-        deadlines=_deadlines(handoff, manager_id, at, rules),
+    accept = Deadline(
+        step="accept",
+        title="Accept the handoff",
+        owner_id=manager_id,
+        due_at=rules.working.add(at, rules.accept_within),
+    )
+    handoff, begun = steps.begin(
+        waiting, account, accept, at, working=rules.working, head=pool.head
     )
     assigned = HandoffAssigned(
         handoff_id=handoff.id,
@@ -144,7 +154,7 @@ def assign(
     )
     published = [
         *(meet_deadline(waiting, d, manager_id, at) for d in waiting.deadlines),
-        *(set_deadline(handoff, account, d, at) for d in handoff.deadlines),
+        *begun,
     ]
     return Decision(account, handoff, managers, explanation, (assigned, *published))
 
@@ -177,15 +187,21 @@ def amend_deal(
     handoff: Handoff | None,
     rules: Rules,
 ) -> Decision:
-    """Correct a won deal. Its manager stays; the customer's won value follows."""
+    """Correct a won deal. Its manager stays, and its checklist.
+
+    The customer's won value follows, and so do the open steps that hang on the closing date.
+    """
     if handoff is None or account is None or handoff.status == Status.CANCELLED:
         return Decision()
     changed = replace(
         handoff, amount=deal.amount or handoff.amount, closed_at=deal.closed_at or handoff.closed_at
     )
     changed, told = complete(changed, account, at, rules, products=deal.products)
+    changed, moved = steps.reclosed(
+        changed, account, handoff.closed_at, at, working=rules.working
+    )
     won = moved_value(account.won, handoff.amount, changed.amount)
-    return Decision(replace(account, won=won), changed, publish=told)
+    return Decision(replace(account, won=won), changed, publish=(*told, *moved))
 
 
 def reopen_deal(
@@ -216,72 +232,24 @@ def cancel(handoff: Handoff, reason: str, at: datetime) -> tuple[Handoff, tuple[
     return replace(handoff, status=Status.CANCELLED, deadlines=()), (cancelled, *deadlines)
 
 
-def completeness(deal: DealClosed, tier: Tier, rules: Rules) -> tuple[int, tuple[str, ...]]:
-    """How much of what the account manager should know is told, 0-100, and what is missing."""
-    told = {"amount": deal.amount, "products": deal.products}
-    return score({**told, **package_told(deal.package)}, tier, rules)
-
-
-def package_told(package: Package | None) -> Mapping[str, object]:
-    """The parts of a package that count, and what is told of each."""
-    return {
-        "package.contacts": package and package.contacts,
-        "package.needs": package and package.needs,
-        "package.promises": package and package.promises,
-        "package.relationship": package and package.relationship,
-    }
-
-
-def score(told: Mapping[str, object], tier: Tier, rules: Rules) -> tuple[int, tuple[str, ...]]:
-    """Percentage told of what an account of this tier requires, and the names of the rest."""
-    required = rules.required.get(tier, COUNTED)
-    missing = tuple(name for name in required if not told[name])
-    return round(100 * (1 - len(missing) / len(required))) if required else 100, missing
-
-
-def complete(
-    handoff: Handoff,
+def facts(
     account: Account,
-    at: datetime,
-    rules: Rules,
+    kind: str,
     *,
-    products: Iterable[str] | None = None,
-) -> tuple[Handoff, tuple[EventData, ...]]:
-    """Reckon anew how much is told, after the CRM has told more."""
-    if handoff.kind == "transfer":
-        return handoff, ()
-    parts = {name: name not in handoff.missing for name in ("amount", "products")}
-    parts["amount"] |= handoff.amount is not None
-    parts["products"] |= bool(products)
-    percent, missing = score({**parts, **package_told(handoff.package)}, account.tier, rules)
-    if (percent, missing) == (handoff.completeness, handoff.missing):
-        return handoff, ()
-    told = HandoffPackageAdded(
-        handoff_id=handoff.id,
-        account_id=handoff.account_id,
-        completeness=percent,
-        missing=missing,
-        added_at=at,
-        by=handoff.salesperson_id,
+    amount: Money | None = None,
+    products: tuple[str, ...] = (),
+) -> Deal:
+    """What the checklist of a handoff depends on."""
+    return Deal(
+        kind=kind,
+        tier=account.tier,
+        amount=amount,
+        products=products,
+        language=account.language,
+        country=account.country,
+        region=account.region,
+        industry=account.industry,
     )
-    return replace(handoff, completeness=percent, missing=missing), (told,)
-
-
-def merged(known: Package | None, more: Package | None) -> Package | None:
-    """Both together: lists grow, single words are replaced."""
-    if known is None or more is None:
-        return known or more
-    return Package(
-        contacts=_union(known.contacts, more.contacts),
-        needs=_union(known.needs, more.needs),
-        promises=_union(known.promises, more.promises),
-        relationship=more.relationship or known.relationship,
-        language=more.language or known.language,
-    )
-
-
-def _union(known: tuple[T, ...], more: tuple[T, ...]) -> tuple[T, ...]:
-    return (*known, *(one for one in more if one not in known))
 
 
 def begin(
@@ -306,6 +274,8 @@ def begin(
         closed_at=handoff.closed_at,
         completeness=handoff.completeness,
         missing=handoff.missing,
+        checklist=handoff.checklist
+        and ChecklistRef(name=handoff.checklist.name, version=handoff.checklist.version),
         created_at=at,
     )
     given = assign(handoff, account, at, pool, rules, excluded=excluded)
@@ -357,27 +327,4 @@ def _explain(
         weight=weight,
         manager_id=choice.manager.id if choice.manager else None,
         verdicts=choice.verdicts,
-    )
-
-
-def _deadlines(handoff: Handoff, owner_id: str, at: datetime, rules: Rules) -> tuple[Deadline, ...]:
-    accept = Deadline(
-        step="accept",
-        title="Accept the handoff",
-        owner_id=owner_id,
-        due_at=rules.working.add(at, rules.accept_within),
-    )
-    if handoff.kind == "transfer":
-        return (accept,)
-    return (
-        accept,
-        *(
-            Deadline(
-                step=step.id,
-                title=step.title,
-                owner_id=owner_id,
-                due_at=rules.working.add_days(handoff.closed_at, step.days),
-            )
-            for step in rules.checklist
-        ),
     )

@@ -1,4 +1,4 @@
-"""What the two sides do with a handoff: accept, ask, return, answer, and do its steps.
+"""What the two sides do with a handoff: accept, ask, return, answer, do and move its steps.
 
 A move that is not allowed is refused with a reason; that is an answer, not an error. Each state
 has its own clock: while the salesperson is to answer, the account manager's stands still.
@@ -7,7 +7,8 @@ has its own clock: while the salesperson is to answer, the account manager's sta
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.handoff.domain import complete, merged
+from services.handoff.checklists import ACCEPTED, Step
+from services.handoff.package import complete, merged
 from services.handoff.rules import Rules
 from services.handoff.states import (
     Account,
@@ -18,6 +19,7 @@ from services.handoff.states import (
     meet_deadline,
     set_deadline,
 )
+from services.handoff.steps import end, follow, open_steps, set_by_hand
 from shared.contracts.deadlines import DeadlineMoved, DeadlinePaused, DeadlineResumed
 from shared.contracts.deals import Package
 from shared.contracts.event import EventData
@@ -60,6 +62,12 @@ class Act:
     rules: Rules
     record: Acceptance | None = None
     """How the salesperson's handoffs fared so far."""
+    heads: frozenset[str] = frozenset()
+
+    @property
+    def head(self) -> str | None:
+        """Who does what heads are to do."""
+        return min(self.heads, default=None)
 
 
 Outcome = Refused | Moved
@@ -88,8 +96,11 @@ def accept(handoff: Handoff, act: Act) -> Outcome:
         salesperson=counted,
     )
     now, met = _meet(replace(handoff, status=Status.ACCEPTED), "accept", act.by, act.at)
+    now, begun = follow(
+        now, act.account, {ACCEPTED: act.at}, act.at, working=act.rules.working, head=act.head
+    )
     now, completed = _completed(now, act.at)
-    return Moved(now, (accepted, *met, *completed), counted)
+    return Moved(now, (accepted, *met, *begun, *completed), counted)
 
 
 def ask(handoff: Handoff, questions: tuple[str, ...], act: Act) -> Outcome:
@@ -193,18 +204,42 @@ def add(handoff: Handoff, package: Package, act: Act) -> Outcome:
 
 def do_step(handoff: Handoff, step: str, act: Act) -> Outcome:
     """Mark a step of the checklist as done. The last one completes an accepted handoff."""
-    if step in handoff.done:
-        return Refused(f"the step {step!r} is done already")
-    if step in ("assign", "accept", "answer", "mend") or step not in {
-        d.step for d in handoff.deadlines
-    }:
-        return Refused(f"the handoff has no open step {step!r}")
-    now, met = _meet(replace(handoff, done=(*handoff.done, step)), step, act.by, act.at)
+    found = _open_step(handoff, step)
+    if isinstance(found, Refused):
+        return found
+    if first := [one for one in found.needs if one not in handoff.done]:
+        return Refused(f"the step {step!r} cannot be done before {', '.join(first)}")
+    met = tuple(
+        meet_deadline(handoff, due, act.by, act.at) for due in handoff.deadlines if due.step == step
+    )
+    now, begun = end(handoff, act.account, step, act.at, working=act.rules.working, head=act.head)
     done = HandoffStepDone(
         handoff_id=handoff.id, account_id=handoff.account_id, step=step, done_at=act.at, by=act.by
     )
     now, completed = _completed(now, act.at)
-    return Moved(now, (done, *met, *completed))
+    return Moved(now, (done, *met, *begun, *completed))
+
+
+def move_step(handoff: Handoff, step: str, due_at: datetime, act: Act) -> Outcome:
+    """Set the due date of a step. What hangs on it moves along; no anchor moves it any more."""
+    found = _open_step(handoff, step)
+    if isinstance(found, Refused):
+        return found
+    if act.by != handoff.manager_id and act.by not in act.heads:
+        return Refused(f"a step can only be moved by {handoff.manager_id} or the head")
+    if any(due.step == step and due.due_at == due_at for due in handoff.deadlines):
+        return Refused(f"the step {step!r} is due then already")
+    now, told = set_by_hand(
+        handoff,
+        act.account,
+        found,
+        due_at,
+        act.at,
+        by=act.by,
+        working=act.rules.working,
+        head=act.head,
+    )
+    return Moved(now, told)
 
 
 def added(handoff: Handoff, package: Package | None, act: Act) -> Handoff:
@@ -213,6 +248,17 @@ def added(handoff: Handoff, package: Package | None, act: Act) -> Handoff:
         return handoff
     whole = replace(handoff, package=merged(handoff.package, package))
     return complete(whole, act.account, act.at, act.rules)[0]
+
+
+def _open_step(handoff: Handoff, step: str) -> Step | Refused:
+    if step in handoff.done:
+        return Refused(f"the step {step!r} is done already")
+    found = next((one for one in open_steps(handoff) if one.id == step), None)
+    if found is None:
+        return Refused(f"the handoff has no open step {step!r}")
+    if handoff.status in (Status.UNASSIGNED, Status.CANCELLED):
+        return Refused(f"the handoff's steps are not to be done: {_OPEN[handoff.status]}")
+    return found
 
 
 def _refused(
@@ -263,7 +309,7 @@ def _meet(
 
 
 def _completed(handoff: Handoff, at: datetime) -> tuple[Handoff, tuple[EventData, ...]]:
-    if handoff.status != Status.ACCEPTED or handoff.deadlines:
+    if handoff.status != Status.ACCEPTED or handoff.deadlines or open_steps(handoff):
         return handoff, ()
     completed = HandoffCompleted(
         handoff_id=handoff.id, account_id=handoff.account_id, completed_at=at

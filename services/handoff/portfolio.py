@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.handoff.assignment import Manager, Pool
-from services.handoff.domain import TO_SALESPERSON, assign, begin, cancel, tell_head
+from services.handoff import steps
+from services.handoff.domain import assign, begin, cancel, facts, tell_head
 from services.handoff.rules import Rules
-from services.handoff.states import Account, Explanation, Handoff, Status, move_deadline
+from services.handoff.states import Account, Explanation, Handoff, Status
 from shared.contracts.deadlines import DeadlineMoved
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import AccountTierChanged, AccountTransferred
@@ -128,19 +129,8 @@ def answer_for(handoff: Handoff, gone: str, change: Change) -> Moved:
     head = change.pool.head
     if handoff.salesperson_id != gone or head is None or handoff.kind == "transfer":
         return Moved()
-    deadlines = tuple(
-        replace(due, owner_id=head) if due.step in TO_SALESPERSON else due
-        for due in handoff.deadlines
-    )
-    now = replace(handoff, salesperson_id=head, deadlines=deadlines)
-    return Moved(
-        handoffs=(now,),
-        publish=tuple(
-            move_deadline(now, due, change.reason, change.at)
-            for due in deadlines
-            if due.step in TO_SALESPERSON
-        ),
-    )
+    now, told = steps.answered_by(handoff, head, change.reason, change.at)
+    return Moved(handoffs=(now,), publish=told)
 
 
 def receive(handoff: Handoff, account: Account, live: Iterable[Handoff], change: Change) -> Moved:
@@ -231,6 +221,7 @@ def _handed(
         from_manager_id=old,
         closed_at=change.at,
         completeness=100,
+        checklist=change.rules.checklists.choose(facts(account, "transfer")),
     )
     decision = begin(
         begun, account, change.at, change.pool, change.rules, excluded=(old,) if old else ()
@@ -278,20 +269,9 @@ def _hand_on(
     moved: list[Handoff] = []
     told: list[DeadlineMoved] = []
     for handoff in live:
-        old = handoff.manager_id
-        if old in (None, new) or handoff.status == Status.UNASSIGNED:
+        if handoff.manager_id in (None, new) or handoff.status == Status.UNASSIGNED:
             continue
-        deadlines = tuple(
-            replace(due, owner_id=new)
-            if due.owner_id == old and due.step not in TO_SALESPERSON
-            else due
-            for due in handoff.deadlines
-        )
-        now = replace(handoff, manager_id=new, deadlines=deadlines)
-        told += [
-            move_deadline(now, due, change.reason, change.at)
-            for due in deadlines
-            if due not in handoff.deadlines
-        ]
+        now, said = steps.hand_on(handoff, new, change.pool.head, change.reason, change.at)
         moved.append(now)
+        told += said
     return moved, told

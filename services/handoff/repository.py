@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from services.handoff import checklist_store
 from services.handoff.assignment import Away, Manager, Need, Pool, Reason, Tier, Verdict
 from services.handoff.book import Book
 from services.handoff.obligations import Kind, Obligation
@@ -47,7 +48,8 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("salesperson_id", 1), ("status", 1)]),
         IndexModel("status", partialFilterExpression={"status": Status.UNASSIGNED.value}),
     ],
-    "managers": [],
+    "managers": [IndexModel("head", partialFilterExpression={"head": True})],
+    "checklists": [],
     "groups": [IndexModel("moving", partialFilterExpression={"moving": True})],
     "explanations": [IndexModel("account_id")],
     "salespeople": [],
@@ -93,6 +95,8 @@ class Repository:
         free = {one.id for one in book.accounts.values() if one.manager_id is None}
         if people or free or (accounts | customers) - set(book.accounts):
             book.pool = await self.pool(session)
+        elif accounts:
+            book.pool = Pool(await self._heads(session))
         if free:
             await self._add_live(book, free, session)
         await self.add_obligations(book, free | customers, session)
@@ -158,6 +162,14 @@ class Repository:
         """Everybody who is or was an account manager, and the heads."""
         rows = await find(self._managers, {}, session=session)
         return Pool({row["_id"]: _manager(row) for row in rows})
+
+    async def heads(self, session: Session) -> frozenset[str]:
+        """Who leads the account managers."""
+        return frozenset(await self._heads(session))
+
+    async def _heads(self, session: Session) -> dict[str, Manager]:
+        rows = await find(self._managers, {"head": True}, session=session)
+        return {row["_id"]: _manager(row) for row in rows}
 
     async def record(self, salesperson_id: str, session: Session) -> Acceptance | None:
         """How a salesperson's handoffs fared so far."""
@@ -306,8 +318,10 @@ def _handoff_document(handoff: Handoff) -> Document:
         "package": package and package.model_dump(mode="json", exclude_none=True),
         "deadlines": [
             {"step": d.step, "title": d.title, "owner_id": d.owner_id, "due_at": d.due_at}
+            | ({"titles": dict(d.titles)} if d.titles else {})
             for d in handoff.deadlines
         ],
+        "checklist": handoff.checklist and checklist_store.document(handoff.checklist),
     }
 
 
@@ -318,6 +332,8 @@ def _handoff(row: Document) -> Handoff:
     row["status"] = Status(row["status"])
     row["deadlines"] = tuple(Deadline(**one) for one in row["deadlines"])
     row["done"], row["missing"] = tuple(row["done"]), tuple(row["missing"])
+    row["moved"] = tuple(row["moved"])
+    row["checklist"] = row["checklist"] and checklist_store.checklist(row["checklist"])
     return Handoff(id=row.pop("_id"), **row)
 
 

@@ -1,4 +1,4 @@
-"""What a company sets: times, weights, the checklist, the pace of keeping in touch."""
+"""What a company sets: times, weights, the checklists, the pace of keeping in touch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from services.handoff.assignment import Policy, Tier
+from services.handoff.checklists import Checklists
 from services.handoff.states import Account
 from shared.contracts.values import Money
 
@@ -16,22 +17,6 @@ class Working(Protocol):
 
     def add(self, start: datetime, amount: timedelta) -> datetime: ...  # noqa: D102
     def add_days(self, start: datetime, days: int) -> datetime: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One line of the checklist; `days` are working days from the moment the deal was closed."""
-
-    id: str
-    title: str
-    days: int
-
-
-CHECKLIST = (
-    Step(id="welcome-call", title="Welcome call", days=1),
-    Step(id="kick-off", title="Kick-off meeting", days=5),
-    Step(id="first-review", title="First review with the customer", days=20),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +83,7 @@ class Rules:
     policy: Policy = field(default_factory=Policy)
     tiers: TierRules = field(default_factory=TierRules)
     working: Working
+    checklists: Checklists
     accept_within: timedelta = timedelta(hours=8)
     """Working time of the account manager to accept, ask or return."""
     assign_within: timedelta = timedelta(hours=4)
@@ -106,5 +92,4 @@ class Rules:
     """Working time of the salesperson to answer, or to mend what was returned."""
     required: Mapping[Tier, tuple[str, ...]] = field(default_factory=dict)
     """What counts for an account of a tier; a tier that is not named asks for all of it."""
-    checklist: tuple[Step, ...] = CHECKLIST
     pace: Pace = field(default_factory=Pace)

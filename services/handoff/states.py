@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from services.handoff.assignment import Need, Tier, Verdict
+from services.handoff.checklists import Checklist
 from shared.contracts.deadlines import DeadlineCancelled, DeadlineMet, DeadlineMoved, DeadlineSet
 from shared.contracts.deals import Package
 from shared.contracts.values import Money
@@ -38,6 +39,8 @@ class Deadline:
     title: str
     owner_id: str
     due_at: datetime
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """By language."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +123,10 @@ class Handoff:
     """The open ones."""
     done: tuple[str, ...] = ()
     """Steps that are done."""
+    checklist: Checklist | None = None
+    """As it was when the handoff began, whatever became of the template."""
+    moved: tuple[str, ...] = ()
+    """Steps whose due date somebody set: no anchor moves it any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +157,7 @@ def set_deadline(handoff: Handoff, account: Account, due: Deadline, at: datetime
         account_name=account.name,
         subject_id=handoff.id,
         title=due.title,
+        titles=dict(due.titles) or None,
         owner_id=due.owner_id,
         due_at=due.due_at,
         step=due.step,

@@ -1,10 +1,16 @@
 """Topic `deadlines`: what must be done by when. Key: account id, else the subject's id."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, TypeAlias
+
+from pydantic import StringConstraints
 
 from shared.contracts.event import EventData
 from shared.contracts.topics import Topic
 from shared.contracts.values import Id, Instant, Name, Text
+
+LanguageCode: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)
+]
 
 
 class DeadlineSet(EventData):
@@ -19,6 +25,8 @@ class DeadlineSet(EventData):
     account_id: Id | None = None
     account_name: Name | None = None
     title: Name
+    titles: dict[LanguageCode, Name] | None = None
+    """By language, for whoever is written to; `title` where there is none."""
     owner_id: Id
     due_at: Instant
     step: Id | None = None

@@ -21,6 +21,13 @@ class Acceptance(Value):
     returned: Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
+class ChecklistRef(Value):
+    """Which checklist a handoff began with."""
+
+    name: Name
+    version: Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
 class HandoffCreated(EventData):
     """A won deal is to be handed over."""
 
@@ -39,6 +46,7 @@ class HandoffCreated(EventData):
     closed_at: Instant
     completeness: Annotated[int, Field(ge=0, le=100)]
     missing: tuple[Name, ...] = ()
+    checklist: ChecklistRef | None = None
     created_at: Instant
 
 

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.handoff import checklist_file
+from services.handoff.checklists import Checklists
 from services.handoff.rules import Rules
 from shared.contracts.deals import DealClosed
 from shared.contracts.directory import PersonUpserted, Role
@@ -49,6 +51,9 @@ def soon(**after: float) -> datetime:
     return datetime.now(UTC) + timedelta(**after)
 
 
+BUILT_IN: Checklists = checklist_file.load(None)
+
+
 class RoundTheClock:
     """Working time where every hour is one, for tests that are about something else."""
 
@@ -60,4 +65,4 @@ class RoundTheClock:
 
 
 def rules(**changes: Any) -> Rules:
-    return Rules(**{"working": RoundTheClock()} | changes)
+    return Rules(**{"working": RoundTheClock(), "checklists": BUILT_IN} | changes)

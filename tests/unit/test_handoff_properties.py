@@ -16,12 +16,27 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from services.handoff import lifecycle, obligations, portfolio
 from services.handoff.assignment import Policy, Reason, Tier
 from services.handoff.book import Book
-from services.handoff.domain import TO_SALESPERSON
+from services.handoff.checklists import (
+    ACCEPTED,
+    ALWAYS,
+    ASSIGNED,
+    CLOSED,
+    Anchor,
+    Checklist,
+    Checklists,
+    Condition,
+    Moment,
+    Owner,
+    Step,
+    Template,
+    Words,
+)
 from services.handoff.handlers import decide
 from services.handoff.lifecycle import Act, Refused
 from services.handoff.portfolio import Change, Moved
 from services.handoff.rules import TierRules
 from services.handoff.states import LIVE, Handoff, Status, deadline_id
+from services.handoff.steps import open_steps
 from shared.contracts.deadlines import (
     DeadlineCancelled,
     DeadlineMet,
@@ -40,8 +55,36 @@ from tests.support.builders import NOON, deal, event, manager, rules
 
 PEOPLE = st.sampled_from(["mia", "noah", "olga", "pari"])
 REGIONS = st.sampled_from(["North", "South"])
+STEPS = ("contract", "call", "meeting", "review", "meet-again")
+
+
+def step(name: str, anchor: Anchor = CLOSED, **more: Any) -> Step:
+    return Step(id=name, title=name, amount=1, anchor=anchor, **more)
+
+
+def template(*steps: Step, when: Condition = ALWAYS) -> Template:
+    checklist = Checklist(name=str(when), version=1, digest="", steps=steps)
+    return Template(checklist=checklist, when=when, whens=(ALWAYS,) * len(steps))
+
+
+CHECKLISTS = Checklists(
+    (
+        template(
+            step("contract", owner=Owner.SALESPERSON),
+            step("meet-again", ACCEPTED),
+            when=Condition((Words("kind", ("transfer",)),)),
+        ),
+        template(
+            step("contract", owner=Owner.SALESPERSON),
+            step("call", ASSIGNED),
+            step("meeting", ACCEPTED, owner=Owner.HEAD, needs=("contract",)),
+            step("review", Anchor(Moment.DONE, "meeting"), needs=("call",)),
+        ),
+    )
+)
 RULES = rules(
     policy=Policy(revenue_step=Money(value=Decimal(150), currency="USD"), revenue_most=2),
+    checklists=CHECKLISTS,
     tiers=TierRules(won={Tier.NATIONAL: Money(value=Decimal(250), currency="USD")}),
 )
 LEVELS = {"mia": "regional", "noah": "national", "olga": None, "pari": "regional"}
@@ -222,7 +265,13 @@ class Company(RuleBasedStateMachine):
         handoff = self.book.handoffs[data.draw(st.sampled_from(handoffs))]
         name = data.draw(st.sampled_from(["accept", "ask", "return", "resubmit", "step"]))
         by = handoff.salesperson_id if name == "resubmit" else handoff.manager_id or "nobody"
-        doing = Act(by=by, at=self.now, account=self.book.accounts[handoff.account_id], rules=RULES)
+        doing = Act(
+            by=by,
+            at=self.now,
+            account=self.book.accounts[handoff.account_id],
+            rules=RULES,
+            heads=frozenset(m.id for m in self.book.pool.managers.values() if m.head),
+        )
         outcome = {
             "accept": lambda: lifecycle.accept(handoff, doing),
             "ask": lambda: lifecycle.ask(handoff, ("?",), doing),
@@ -230,7 +279,7 @@ class Company(RuleBasedStateMachine):
             "resubmit": lambda: lifecycle.resubmit(handoff, ("so",), None, doing),
             "step": lambda: lifecycle.do_step(
                 handoff,
-                data.draw(st.sampled_from(["welcome-call", "kick-off", "first-review"])),
+                data.draw(st.sampled_from(STEPS)),
                 doing,
             ),
         }[name]()
@@ -392,6 +441,18 @@ class Company(RuleBasedStateMachine):
             if one.owner_id
         }
         assert open_steps | owed == self.due
+
+    @invariant()
+    def a_salespersons_step_stays_the_salespersons_and_a_managers_is_the_managers(self) -> None:
+        for handoff in self.book.handoffs.values():
+            owners = {step.id: step.owner for step in open_steps(handoff)}
+            for due in handoff.deadlines:
+                if owners.get(due.step) == Owner.SALESPERSON:
+                    assert due.owner_id == handoff.salesperson_id
+                if owners.get(due.step) == Owner.MANAGER:
+                    assert due.owner_id == handoff.manager_id
+            if handoff.status == Status.COMPLETED:
+                assert not owners
 
     @invariant()
     def the_manager_owes_what_is_owed(self) -> None:

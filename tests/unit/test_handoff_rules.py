@@ -15,7 +15,7 @@ from services.handoff.domain import (
     completeness,
     reopen_deal,
 )
-from services.handoff.rules import CHECKLIST, COUNTED
+from services.handoff.rules import COUNTED
 from services.handoff.states import Account, Handoff, Status
 from shared.contracts.deadlines import DeadlineCancelled, DeadlineMet, DeadlineSet
 from shared.contracts.deals import DealAmended, DealReopened
@@ -85,10 +85,13 @@ def test_a_won_deal_gives_a_new_customer_a_manager_and_deadlines() -> None:
     assert assigned.reason == "the only one who can take the account"
     assert isinstance(accept, DeadlineSet)
     assert accept.due_at == NOON + RULES.accept_within
-    for step, deadline in zip(CHECKLIST, steps, strict=True):
+    dues = {"welcome-call": 1, "kick-off": 5, "first-review": 20}
+    for (step, days), deadline in zip(dues.items(), steps, strict=True):
         assert isinstance(deadline, DeadlineSet)
-        assert deadline.due_at == RULES.working.add_days(NOON, step.days)
-        assert deadline.owner_id == "mia"
+        assert (deadline.step, deadline.owner_id) == (step, "mia")
+        assert deadline.due_at == RULES.working.add_days(NOON, days)
+        assert deadline.titles
+        assert set(deadline.titles) == {"en", "fa"}
 
 
 def test_a_lost_deal_changes_nothing() -> None:
