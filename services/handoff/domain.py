@@ -11,9 +11,10 @@ from decimal import Decimal
 from typing import TypeVar
 
 from services.handoff import steps
-from services.handoff.assignment import Choice, Manager, Pool, Tier
-from services.handoff.checklists import CLOSED, Deal
-from services.handoff.rules import COUNTED, Rules
+from services.handoff.assignment import Choice, Manager, Pool
+from services.handoff.checklists import Deal
+from services.handoff.package import complete, completeness
+from services.handoff.rules import Rules
 from services.handoff.states import (
     Account,
     Deadline,
@@ -25,14 +26,13 @@ from services.handoff.states import (
     move_deadline,
     set_deadline,
 )
-from shared.contracts.deals import DealAmended, DealClosed, DealReopened, Package
+from shared.contracts.deals import DealAmended, DealClosed, DealReopened
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import (
     ChecklistRef,
     HandoffAssigned,
     HandoffCancelled,
     HandoffCreated,
-    HandoffPackageAdded,
     HandoffUnassigned,
 )
 from shared.contracts.ids import derived
@@ -40,7 +40,6 @@ from shared.contracts.values import Money
 
 T = TypeVar("T")
 
-TO_SALESPERSON = ("answer", "mend")
 """Steps of the salesperson; every other one goes along when the account changes hands."""
 
 
@@ -197,9 +196,7 @@ def amend_deal(
         handoff, amount=deal.amount or handoff.amount, closed_at=deal.closed_at or handoff.closed_at
     )
     changed, told = complete(changed, account, at, rules, products=deal.products)
-    changed, moved = steps.reclosed(
-        changed, account, handoff.closed_at, at, working=rules.working
-    )
+    changed, moved = steps.reclosed(changed, account, handoff.closed_at, at, working=rules.working)
     won = moved_value(account.won, handoff.amount, changed.amount)
     return Decision(replace(account, won=won), changed, publish=(*told, *moved))
 

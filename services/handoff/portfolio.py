@@ -8,12 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.handoff.assignment import Manager, Pool
 from services.handoff import steps
+from services.handoff.assignment import Manager, Pool
 from services.handoff.domain import assign, begin, cancel, facts, tell_head
 from services.handoff.rules import Rules
 from services.handoff.states import Account, Explanation, Handoff, Status
-from shared.contracts.deadlines import DeadlineMoved
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import AccountTierChanged, AccountTransferred
 from shared.contracts.ids import derived
@@ -264,10 +263,10 @@ def _transferred(account: Account, old: str | None, new: str, change: Change) ->
 
 def _hand_on(
     live: Iterable[Handoff], new: str, change: Change
-) -> tuple[list[Handoff], list[DeadlineMoved]]:
+) -> tuple[list[Handoff], list[EventData]]:
     """The account's other handoffs, whoever had them, and the manager's deadlines in them."""
     moved: list[Handoff] = []
-    told: list[DeadlineMoved] = []
+    told: list[EventData] = []
     for handoff in live:
         if handoff.manager_id in (None, new) or handoff.status == Status.UNASSIGNED:
             continue

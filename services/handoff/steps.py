@@ -115,9 +115,9 @@ def set_by_hand(
     told: EventData
     before = next((due for due in handoff.deadlines if due.step == step.id), None)
     if before:
-        now = replace(before, due_at=due_at)
-        told = move_deadline(handoff, now, f"moved by {by}", at)
-        deadlines = tuple(now if due is before else due for due in handoff.deadlines)
+        due = replace(before, due_at=due_at)
+        told = move_deadline(handoff, due, f"moved by {by}", at)
+        deadlines = tuple(due if one is before else one for one in handoff.deadlines)
     else:
         due = _begun(step, handoff, head, due_at)
         told = set_deadline(handoff, account, due, at)

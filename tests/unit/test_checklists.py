@@ -482,9 +482,9 @@ def test_a_transfer_has_the_steps_that_are_for_transfers(tmp_path: Path) -> None
     one.pool.keep(replace(one.pool.managers["mia"], active=False))
     change = Change(at=LATER, pool=one.pool, rules=one.rules, reason="left")
     one.handoff = leave(one.account, [one.handoff], "mia", change).handoffs[0]
-    assert one.owners == {"tell": "mia"}
+    assert one.owners == {"tell": "hana"}, "mia is gone: the head answers for her"
     one.do(accept(one.handoff, one.act("noah")))
-    assert one.owners == {"tell": "mia", "meet": "noah"}
+    assert one.owners == {"tell": "hana", "meet": "noah"}
     one.done("tell", "meet")
     assert one.handoff.status == Status.COMPLETED
 

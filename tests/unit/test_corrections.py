@@ -118,7 +118,10 @@ TABLE: dict[str, dict[str, tuple[str, int, list[str]]]] = {
         "cancelled": ("cancelled", 1, NOTHING),
     },
     "amended amount": {state: (state, 1, NOTHING) for state in STATES},
-    "amended closed_at": {state: (state, 1, NOTHING) for state in STATES},
+    "amended closed_at": {
+        **{state: (state, 1, ["deadline.moved"]) for state in STATES},
+        **{state: (state, 1, NOTHING) for state in ("unassigned", "completed", "cancelled")},
+    },
     "reopened": {
         **dict.fromkeys(STATES, ("cancelled", 1, ENDED)),
         "completed": ("cancelled", 1, ["cancelled"]),

@@ -403,7 +403,7 @@ class Company(RuleBasedStateMachine):
     @invariant()
     def what_was_asked_is_the_salespersons_to_answer(self) -> None:
         for one in self.book.handoffs.values():
-            asked = {due.owner_id for due in one.deadlines if due.step in TO_SALESPERSON}
+            asked = {due.owner_id for due in one.deadlines if due.step in ("answer", "mend")}
             assert asked <= {one.salesperson_id}
 
     @invariant()
