@@ -19,13 +19,19 @@ from shared.metrics import Metrics
 USER = "ops"
 
 
+def is_operator(credentials: HTTPBasicCredentials | None, password: str) -> bool:
+    """Whether somebody knows the user and the password."""
+    if credentials is None:
+        return False
+    user = secrets.compare_digest(credentials.username.encode(), USER.encode())
+    return secrets.compare_digest(credentials.password.encode(), password.encode()) and user
+
+
 def guard(password: SecretStr) -> Callable[..., None]:
     """A dependency that lets in who knows the password (HTTP Basic, so that browsers ask)."""
-    expected = password.get_secret_value().encode()
 
     def knows(credentials: Annotated[HTTPBasicCredentials, Depends(HTTPBasic())]) -> None:
-        user = secrets.compare_digest(credentials.username.encode(), USER.encode())
-        if not (secrets.compare_digest(credentials.password.encode(), expected) and user):
+        if not is_operator(credentials, password.get_secret_value()):
             raise HTTPException(
                 status.HTTP_401_UNAUTHORIZED,
                 f"wrong user or password: the user is {USER!r}, the password TAHVIL_HTTP_PASSWORD",
@@ -78,10 +84,18 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the runtime stops the parts in order."""
+    """uvicorn without its own signal handlers: the runtime stops the parts in order.
+
+    Nor does it believe `X-Forwarded-For`: who connects is who connects, and which proxies may
+    speak for others is a setting of the services that ask.
+    """
 
     def __init__(self, app: FastAPI) -> None:
-        super().__init__(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        super().__init__(
+            uvicorn.Config(
+                app, log_config=None, access_log=False, lifespan="off", proxy_headers=False
+            )
+        )
 
     @contextlib.contextmanager
     @override

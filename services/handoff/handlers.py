@@ -116,6 +116,8 @@ def _closed(deal: DealClosed, event: Event, book: Book, rules: Rules) -> Sequenc
 
 
 def _person(event: Event, book: Book) -> None:
+    if isinstance(event.data, PersonUpserted | PersonRemoved):
+        book.people[event.data.person_id] = event.data
     match event.data:
         case PersonUpserted() as person:
             _upsert(person, event, book)
