@@ -8,24 +8,32 @@ from typing import Annotated
 
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Response, status
+from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import SecretStr
 from typing_extensions import override
 
 from shared.errors import Misconfigured
+from shared.hygiene import Hygiene, invalid
 from shared.metrics import Metrics
 
 USER = "ops"
 
 
+def is_operator(credentials: HTTPBasicCredentials | None, password: str) -> bool:
+    """Whether somebody knows the user and the password."""
+    if credentials is None:
+        return False
+    user = secrets.compare_digest(credentials.username.encode(), USER.encode())
+    return secrets.compare_digest(credentials.password.encode(), password.encode()) and user
+
+
 def guard(password: SecretStr) -> Callable[..., None]:
     """A dependency that lets in who knows the password (HTTP Basic, so that browsers ask)."""
-    expected = password.get_secret_value().encode()
 
     def knows(credentials: Annotated[HTTPBasicCredentials, Depends(HTTPBasic())]) -> None:
-        user = secrets.compare_digest(credentials.username.encode(), USER.encode())
-        if not (secrets.compare_digest(credentials.password.encode(), expected) and user):
+        if not is_operator(credentials, password.get_secret_value()):
             raise HTTPException(
                 status.HTTP_401_UNAUTHORIZED,
                 f"wrong user or password: the user is {USER!r}, the password TAHVIL_HTTP_PASSWORD",
@@ -40,6 +48,8 @@ def build_http(
 ) -> FastAPI:
     """`/live` and `/ready` are open and tell nothing of the data; all else asks who knocks."""
     app = FastAPI(title=f"Tahvil {service}", docs_url=None, redoc_url=None)
+    app.add_middleware(Hygiene)
+    app.add_exception_handler(RequestValidationError, invalid)
 
     @app.get("/live")
     async def live() -> dict[str, str]:
@@ -78,10 +88,18 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the runtime stops the parts in order."""
+    """uvicorn without its own signal handlers: the runtime stops the parts in order.
+
+    Nor does it believe `X-Forwarded-For`: who connects is who connects, and which proxies may
+    speak for others is a setting of the services that ask.
+    """
 
     def __init__(self, app: FastAPI) -> None:
-        super().__init__(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        super().__init__(
+            uvicorn.Config(
+                app, log_config=None, access_log=False, lifespan="off", proxy_headers=False
+            )
+        )
 
     @contextlib.contextmanager
     @override

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 import structlog
 from fastapi import APIRouter, FastAPI
 from faststream.kafka import KafkaBroker
+from starlette.types import ASGIApp
 
 from shared import consumer, http, kafka, logs, mongo
 from shared.clock import utc_now
@@ -43,6 +44,8 @@ class Service:
     work: Callable[[], Work]
     indexes: Mapping[str, Sequence[IndexModel]]
     router: APIRouter | None = None
+    middleware: Sequence[Callable[[ASGIApp], ASGIApp]] = field(default_factory=tuple)
+    """Around everything that is answered over HTTP."""
     loops: Sequence[Loop] = field(default_factory=tuple)
     """Work that no record causes, such as timers: each runs for ever and ends when cancelled."""
     check: Callable[[], Awaitable[None]] | None = None
@@ -150,6 +153,8 @@ async def running(
         )
         if service.router:
             app.include_router(service.router)
+        for layer in service.middleware:
+            app.add_middleware(layer)
 
         await _until_reachable(settings, service, database)
         await ensure_indexes(database, service.indexes, settings.inbox_kept)

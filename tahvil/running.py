@@ -53,7 +53,8 @@ class Process:
         self.door = f"http://127.0.0.1:{port}"
         self.log = folder / f"{name}.log"
         self._port = port
-        self._environment = {**environment, "TAHVIL_HTTP_PORT": str(port)}
+        address = {f"TAHVIL_{name.upper()}_URL": self.door}
+        self._environment = {**address, **environment, "TAHVIL_HTTP_PORT": str(port)}
         self.child = Child(
             name, [sys.executable, "-m", f"services.{name}"], output=self.log, stop_seconds=40
         )
@@ -73,12 +74,18 @@ class Process:
         return b" 200 " in status
 
 
-def environment(servers: Servers, password: str) -> dict[str, str]:
-    """Settings of a service that runs against embedded servers."""
+def environment(
+    servers: Servers, password: str, session_key: str = secrets.token_urlsafe(32)
+) -> dict[str, str]:
+    """Settings of a service that runs against embedded servers.
+
+    `session_key`: if none is kept, sessions are good as long as this process lives.
+    """
     return {
         "TAHVIL_KAFKA_BOOTSTRAP": servers.kafka.bootstrap,
         "TAHVIL_MONGO_URI": servers.mongo.uri,
         "TAHVIL_HTTP_PASSWORD": password,
+        "TAHVIL_SESSION_KEY": session_key,
         "TAHVIL_SMTP_HOST": servers.smtp.host,
         "TAHVIL_SMTP_PORT": str(servers.smtp.port),
         "TAHVIL_SMTP_SECURITY": "none",
@@ -93,14 +100,15 @@ async def everything(
     async with Servers(data) as servers:
         settings = ProvisionSettings(kafka_bootstrap=servers.kafka.bootstrap)
         await provision(settings)
-        password = _password(data)
+        password = _secret(data, "password")
+        session_key = _secret(data, "session-key")
         logs = data / "logs"
         logs.mkdir(exist_ok=True)
         processes = []
         for name in SERVICES:
             folder = data / "services" / name
             folder.mkdir(parents=True, exist_ok=True)
-            values = {**environment(servers, password), **extra}
+            values = {**environment(servers, password, session_key), **extra}
             processes.append(Process(name, values, logs, kept_port(folder)))
         note = data / _NOTE
         try:
@@ -119,12 +127,12 @@ async def everything(
             await asyncio.gather(*(process.child.stop() for process in processes))
 
 
-def _password(data: Path) -> str:
-    """Password of this data folder's services: made once, readable by its owner only."""
-    file = data / "password"
+def _secret(data: Path, name: str) -> str:
+    """A secret of this data folder's services: made once, readable by its owner only."""
+    file = data / name
     if not file.exists():
         file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(24))
+        file.write_text(secrets.token_urlsafe(32))
     return file.read_text()
 
 

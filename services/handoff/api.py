@@ -1,29 +1,42 @@
-"""Handoffs over HTTP: what waits for whom, why it went there, and what is done with it."""
+"""Handoffs over HTTP: what waits for whom, why it went there, and what is done with it.
 
-from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, Any, NoReturn
+Every route asks `Sessions.viewer` who knocks, and `Reading` what that viewer sees.
+"""
 
-from fastapi import APIRouter, Depends, HTTPException, Query, status
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from collections.abc import Awaitable
+from typing import Annotated, NoReturn
+from urllib.parse import quote
 
-from services.handoff.assignment import WORDS
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response, status
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.handoff import rights
 from services.handoff.commands import Commands, Unknown
 from services.handoff.lifecycle import Outcome, Refused
-from services.handoff.repository import Repository
-from services.handoff.states import Account, Handoff, Status
+from services.handoff.reading import Reading
+from services.handoff.rights import Viewer
+from services.handoff.sessions import Sessions
+from services.handoff.states import Status
+from services.handoff.views import (
+    AccountView,
+    ExplanationView,
+    HandoffView,
+    ManagerView,
+    Portfolio,
+)
 from shared.contracts.deals import Package
 from shared.contracts.values import Id, Instant, Text
-from shared.http import guard
 
 Listed = Annotated[tuple[Text, ...], Field(max_length=50)]
 
 
 class Body(BaseModel):
-    """What is sent with a command. `by`: who does it, by the directory's id."""
+    """What is sent with a command."""
 
     model_config = ConfigDict(extra="forbid")
-    by: Id
+    by: Id | None = None
+    """Who does it, by the directory's id. A machine must say so; a person is who is signed in."""
 
 
 class Asked(Body):
@@ -57,245 +70,160 @@ class Postponed(Body):
     due_at: Instant
 
 
-class DeadlineOut(BaseModel):
-    """An open deadline."""
+class Wanted(BaseModel):
+    """Which handoffs."""
 
-    step: str
-    title: str
-    titles: dict[str, str]
-    owner_id: str
-    due_at: datetime
-
-
-class StepOut(BaseModel):
-    """A step of the checklist, open or done. `offset`: when it is due, in words."""
-
-    id: str
-    title: str
-    titles: dict[str, str]
-    owner: str
-    person_id: str | None
-    offset: str
-    needs: tuple[str, ...]
+    manager: Id | None = None
+    salesperson: Id | None = None
+    state: Annotated[Status | None, Field(alias="status")] = None
+    after: Id | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
-class ChecklistOut(BaseModel):
-    """The checklist a handoff began with."""
-
-    name: str
-    version: int
-    steps: tuple[StepOut, ...]
-
-
-class HandoffOut(BaseModel):
-    """A handoff as it stands."""
-
-    model_config = ConfigDict(from_attributes=True)
-    id: str
-    deal_id: str
-    account_id: str
-    kind: str
-    round: int
-    status: Status
-    manager_id: str | None
-    salesperson_id: str
-    closed_at: datetime
-    completeness: int
-    missing: tuple[str, ...]
-    package: Package | None
-    attempt: int
-    deadlines: tuple[DeadlineOut, ...] = Field(default=())
-    done: tuple[str, ...]
-    checklist: ChecklistOut | None
-
-
-class VerdictOut(BaseModel):
-    """What became of one candidate."""
-
-    manager_id: str
-    reason: str
-    words: str
-
-
-class Explained(BaseModel):
-    """Why a handoff went to whom it went."""
-
-    handoff_id: str
-    account_id: str
-    manager_id: str | None
-    reason: str
-    at: datetime | None = None
-    weight: int | None = None
-    need: dict[str, str] = Field(default_factory=dict)
-    verdicts: list[VerdictOut] = Field(default_factory=list)
-
-
-class ManagerOut(BaseModel):
-    """An account manager and the load."""
-
-    id: str
-    active: bool
-    load: int
-    capacity: int | None
-
-
-class AccountOut(BaseModel):
-    """A customer, who manages it, and its handoffs."""
-
-    id: str
-    name: str
-    tier: str
-    manager_id: str | None
-    home_manager_id: str | None
-    weight: int
-    won: dict[str, Decimal]
-    handoffs: list[HandoffOut]
-
-
-def build_router(repository: Repository, commands: Commands, password: SecretStr) -> APIRouter:
-    """Everything under the operator's password."""
-    router = APIRouter(dependencies=[Depends(guard(password))])
-    _read_handoffs(router, repository)
-    _read_accounts(router, repository)
-    _act(router, commands)
+def build_router(reading: Reading, commands: Commands, sessions: Sessions) -> APIRouter:
+    """Everything about handoffs, accounts and managers, for machines and scripts."""
+    router = APIRouter(dependencies=[Depends(sessions.viewer)])
+    _read_handoffs(router, reading, sessions)
+    _read_accounts(router, reading, sessions)
+    _act(router, reading, commands, sessions)
     return router
 
 
-def _read_handoffs(router: APIRouter, repository: Repository) -> None:
+def _read_handoffs(router: APIRouter, reading: Reading, sessions: Sessions) -> None:
+    Asks = Annotated[Viewer, Depends(sessions.viewer)]  # noqa: N806 - a type
+
     @router.get("/handoffs")
     async def handoffs(
-        manager: Id | None = None,
-        salesperson: Id | None = None,
-        state: Annotated[Status | None, Query(alias="status")] = None,
-        limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    ) -> list[HandoffOut]:
-        """The inbox of a manager or a salesperson: the oldest first."""
-        wanted = {"manager_id": manager, "salesperson_id": salesperson, "status": state}
-        query = {name: str(value) for name, value in wanted.items() if value}
-        return [_handoff(one) for one in await repository.handoffs_where(query, limit)]
+        viewer: Asks, wanted: Annotated[Wanted, Query()], request: Request, response: Response
+    ) -> list[HandoffView]:
+        """An inbox, the oldest first. The header `Link` leads to the next page."""
+        inbox = await reading.inbox(
+            viewer,
+            manager=wanted.manager,
+            salesperson=wanted.salesperson,
+            state=wanted.state,
+            after=wanted.after,
+            limit=wanted.limit,
+        )
+        if inbox.next:
+            query = request.url.include_query_params(after=inbox.next).query
+            response.headers["Link"] = f'<{quote(request.url.path)}?{query}>; rel="next"'
+        return list(inbox.items)
 
     @router.get("/handoffs/{handoff_id}")
-    async def handoff(handoff_id: Id) -> HandoffOut:
+    async def handoff(handoff_id: Id, viewer: Asks) -> HandoffView:
         """One handoff."""
-        return _handoff(await _known(handoff_id))
+        return await reading.handoff(viewer, handoff_id) or _missing("handoff", handoff_id)
 
     @router.get("/handoffs/{handoff_id}/explanation")
-    async def explanation(handoff_id: Id) -> Explained:
+    async def explanation(handoff_id: Id, viewer: Asks) -> ExplanationView:
         """Why it went to whom it went, and why nobody else got it."""
-        known = await _known(handoff_id)
-        found = await repository.explanation(handoff_id)
-        if found is None:
-            return Explained(
-                handoff_id=known.id,
-                account_id=known.account_id,
-                manager_id=known.manager_id,
-                reason="the account had a manager already, so nobody else was considered",
-            )
-        need = {name: getattr(found.need, name) for name in found.need.__slots__}
-        return Explained(
-            handoff_id=found.id,
-            account_id=found.account_id,
-            manager_id=found.manager_id,
-            reason=found.reason,
-            at=found.at,
-            weight=found.weight,
-            need={name: str(value) for name, value in need.items() if value},
-            verdicts=[
-                VerdictOut(manager_id=one.manager_id, reason=one.reason, words=WORDS[one.reason])
-                for one in found.verdicts
-            ],
-        )
-
-    async def _known(handoff_id: str) -> Handoff:
-        found = await repository.handoffs_where({"_id": handoff_id}, 1)
-        if not found:
-            _missing(handoff_id)
-        return found[0]
+        return await reading.explanation(viewer, handoff_id) or _missing("handoff", handoff_id)
 
 
-def _act(router: APIRouter, commands: Commands) -> None:
-    @router.post("/handoffs/{handoff_id}/accept")
-    async def accept(handoff_id: Id, body: Body) -> HandoffOut:
-        """Take the customer over."""
-        return await _answered(commands.accept(handoff_id, body.by))
+def _read_accounts(router: APIRouter, reading: Reading, sessions: Sessions) -> None:
+    Asks = Annotated[Viewer, Depends(sessions.viewer)]  # noqa: N806 - a type
 
-    @router.post("/handoffs/{handoff_id}/ask")
-    async def ask(handoff_id: Id, body: Asked) -> HandoffOut:
-        """Ask the salesperson for more."""
-        return await _answered(commands.ask(handoff_id, body.by, body.questions))
-
-    @router.post("/handoffs/{handoff_id}/return")
-    async def give_back(handoff_id: Id, body: Returned) -> HandoffOut:
-        """Return it to the salesperson."""
-        return await _answered(commands.give_back(handoff_id, body.by, body.reasons))
-
-    @router.post("/handoffs/{handoff_id}/resubmit")
-    async def resubmit(handoff_id: Id, body: Resubmitted) -> HandoffOut:
-        """Answer, or mend what was returned."""
-        return await _answered(commands.resubmit(handoff_id, body.by, body.answers, body.package))
-
-    @router.post("/handoffs/{handoff_id}/package")
-    async def add(handoff_id: Id, body: Added) -> HandoffOut:
-        """Tell more of the customer, unasked."""
-        return await _answered(commands.add(handoff_id, body.by, body.package))
-
-    @router.post("/handoffs/{handoff_id}/steps/{step}/done")
-    async def do_step(handoff_id: Id, step: Id, body: Body) -> HandoffOut:
-        """A step of the checklist is done."""
-        return await _answered(commands.do_step(handoff_id, body.by, step))
-
-    @router.post("/handoffs/{handoff_id}/steps/{step}/move")
-    async def move_step(handoff_id: Id, step: Id, body: Postponed) -> HandoffOut:
-        """Set the due date of a step; what hangs on it moves along."""
-        return await _answered(commands.move_step(handoff_id, body.by, step, body.due_at))
-
-
-def _read_accounts(router: APIRouter, repository: Repository) -> None:
     @router.get("/managers")
-    async def managers() -> list[ManagerOut]:
+    async def managers(viewer: Asks) -> list[ManagerView]:
         """Everybody with accounts or room for some, and the load."""
-        pool = await repository.pool()
-        return [
-            ManagerOut(id=m.id, active=m.active, load=m.load, capacity=m.capacity)
-            for m in sorted(pool.managers.values(), key=lambda m: m.id)
-            if m.active or m.load
-        ]
+        return await reading.managers(viewer)
+
+    @router.get("/accounts")
+    async def accounts(
+        viewer: Asks,
+        manager: Id | None = None,
+        after: Id | None = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 100,
+    ) -> Portfolio:
+        """Customers, by id."""
+        return await reading.accounts(viewer, manager=manager, after=after or "", limit=limit)
 
     @router.get("/accounts/{account_id}")
-    async def account(account_id: Id) -> AccountOut:
-        """A customer and all its handoffs."""
-        found = await repository.account(account_id)
-        if found is None:
-            raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no account {account_id!r}")
-        return _account(found, await repository.handoffs_where({"account_id": account_id}, 500))
+    async def account(account_id: Id, viewer: Asks) -> AccountView:
+        """Everything that is known of a customer."""
+        return await reading.account(viewer, account_id) or _missing("account", account_id)
 
 
-async def _answered(command: Any) -> HandoffOut:
+def _act(router: APIRouter, reading: Reading, commands: Commands, sessions: Sessions) -> None:
+    Asks = Annotated[Viewer, Depends(sessions.viewer)]  # noqa: N806 - a type
+
+    @router.post("/handoffs/{handoff_id}/accept")
+    async def accept(handoff_id: Id, body: Body, viewer: Asks) -> HandoffView:
+        """Take the customer over."""
+        by = await _by(reading, handoff_id, body, viewer)
+        return await _answered(reading, commands.accept(handoff_id, by), viewer)
+
+    @router.post("/handoffs/{handoff_id}/ask")
+    async def ask(handoff_id: Id, body: Asked, viewer: Asks) -> HandoffView:
+        """Ask the salesperson for more."""
+        by = await _by(reading, handoff_id, body, viewer)
+        return await _answered(reading, commands.ask(handoff_id, by, body.questions), viewer)
+
+    @router.post("/handoffs/{handoff_id}/return")
+    async def give_back(handoff_id: Id, body: Returned, viewer: Asks) -> HandoffView:
+        """Return it to the salesperson."""
+        by = await _by(reading, handoff_id, body, viewer)
+        return await _answered(reading, commands.give_back(handoff_id, by, body.reasons), viewer)
+
+    @router.post("/handoffs/{handoff_id}/resubmit")
+    async def resubmit(handoff_id: Id, body: Resubmitted, viewer: Asks) -> HandoffView:
+        """Answer, or mend what was returned."""
+        by = await _by(reading, handoff_id, body, viewer)
+        return await _answered(
+            reading, commands.resubmit(handoff_id, by, body.answers, body.package), viewer
+        )
+
+    @router.post("/handoffs/{handoff_id}/package")
+    async def add(handoff_id: Id, body: Added, viewer: Asks) -> HandoffView:
+        """Tell more of the customer, unasked."""
+        by = await _by(reading, handoff_id, body, viewer)
+        return await _answered(reading, commands.add(handoff_id, by, body.package), viewer)
+
+    @router.post("/handoffs/{handoff_id}/steps/{step}/done")
+    async def do_step(handoff_id: Id, step: Id, body: Body, viewer: Asks) -> HandoffView:
+        """A step of the checklist is done."""
+        by = await _by(reading, handoff_id, body, viewer)
+        seen = await reading.seen(viewer, handoff_id)
+        if seen and not rights.may_do_step(viewer, *seen, step):
+            raise HTTPException(
+                status.HTTP_403_FORBIDDEN, f"the step {step!r} is somebody else's to do"
+            )
+        return await _answered(reading, commands.do_step(handoff_id, by, step), viewer)
+
+    @router.post("/handoffs/{handoff_id}/steps/{step}/move")
+    async def move_step(handoff_id: Id, step: Id, body: Postponed, viewer: Asks) -> HandoffView:
+        """Set the due date of a step; what hangs on it moves along."""
+        by = await _by(reading, handoff_id, body, viewer)
+        return await _answered(
+            reading, commands.move_step(handoff_id, by, step, body.due_at), viewer
+        )
+
+
+async def _by(reading: Reading, handoff_id: str, body: Body, viewer: Viewer) -> str:
+    """In whose name. What the viewer does not see is missing, before anything else is said."""
+    if await reading.seen(viewer, handoff_id) is None:
+        _missing("handoff", handoff_id)
+    by = rights.acts_for(viewer, body.by)
+    if by is None and viewer.person is None:
+        reason = "must name who does it, by the directory's id"
+        raise RequestValidationError([{"loc": ("body", "by"), "msg": reason, "type": "value"}])
+    if by is None:
+        raise HTTPException(
+            status.HTTP_403_FORBIDDEN, "by: is who is signed in, and may not be somebody else"
+        )
+    return by
+
+
+async def _answered(reading: Reading, command: Awaitable[Outcome], viewer: Viewer) -> HandoffView:
     try:
-        outcome: Outcome = await command
+        outcome = await command
     except Unknown as error:
-        _missing(str(error))
+        _missing("handoff", str(error))
     if isinstance(outcome, Refused):
         raise HTTPException(status.HTTP_409_CONFLICT, outcome.reason)
-    return _handoff(outcome.handoff)
+    return await reading.shown(viewer, outcome.handoff)
 
 
-def _missing(handoff_id: str) -> NoReturn:
-    raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no handoff {handoff_id!r}")
-
-
-def _handoff(handoff: Handoff) -> HandoffOut:
-    return HandoffOut.model_validate(handoff, from_attributes=True)
-
-
-def _account(account: Account, handoffs: list[Handoff]) -> AccountOut:
-    return AccountOut(
-        id=account.id,
-        name=account.name,
-        tier=account.tier,
-        manager_id=account.manager_id,
-        home_manager_id=account.home_manager_id,
-        weight=account.weight,
-        won=dict(account.won),
-        handoffs=[_handoff(one) for one in handoffs],
-    )
+def _missing(what: str, name: str) -> NoReturn:
+    raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no {what} {name!r}")

@@ -1,13 +1,19 @@
 """Composition root of the handoff service: the only module that knows every part."""
 
-from services.handoff import checklist_store
-from services.handoff.api import build_router
+from fastapi import APIRouter
+
+from services.handoff import api, checklist_store, directory, links, login, sessions
 from services.handoff.checklist_file import BUILT_IN
 from services.handoff.commands import Commands
 from services.handoff.config import Settings
+from services.handoff.directory import Directory
 from services.handoff.handlers import HandoffWork
+from services.handoff.links import Links
 from services.handoff.moving import Mover
+from services.handoff.reading import Reading
 from services.handoff.repository import INDEXES, Repository
+from services.handoff.sessions import Renewal, Sessions
+from shared.clock import utc_now
 from shared.errors import Misconfigured
 from shared.runtime import Plumbing, Service
 
@@ -17,6 +23,7 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     settings = plumbing.settings
     rules = settings.rules()
     repository = Repository(plumbing.database)
+    people = Directory(plumbing.database)
     commands = Commands(
         repository=repository, outbox=plumbing.outbox, relay=plumbing.relay, rules=rules
     )
@@ -27,6 +34,17 @@ def build(plumbing: Plumbing[Settings]) -> Service:
         rules=rules,
         cover_after=settings.cover_after,
     )
+    doors = Sessions(
+        database=plumbing.database,
+        directory=people,
+        settings=settings,
+        password=settings.http_password.get_secret_value(),
+        now=utc_now,
+    )
+    mailed = Links(database=plumbing.database, directory=people, settings=settings)
+    router = APIRouter()
+    router.include_router(api.build_router(Reading(repository, people), commands, doors))
+    router.include_router(login.build_router(doors, mailed, settings, utc_now))
 
     async def check() -> None:
         if edited := await checklist_store.note(plumbing.database, rules.checklists):
@@ -35,8 +53,9 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     return Service(
         name="handoff",
         work=lambda: HandoffWork(repository, rules),
-        indexes=INDEXES,
-        router=build_router(repository, commands, settings.http_password),
-        loops=(mover.run,),
+        indexes={**INDEXES, **directory.INDEXES, **links.INDEXES, **sessions.INDEXES},
+        router=router,
+        middleware=(Renewal,),
+        loops=(mover.run, mailed.run),
         check=check,
     )

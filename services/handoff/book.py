@@ -10,6 +10,7 @@ from services.handoff.obligations import Obligation, Owed, hand_on
 from services.handoff.portfolio import Moved
 from services.handoff.states import LIVE, Account, Explanation, Handoff
 from services.handoff.tiers import Group
+from shared.contracts.directory import PersonRemoved, PersonUpserted
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import Acceptance
 
@@ -35,6 +36,8 @@ class Book:
     """By account and id: what is open."""
     changed_obligations: dict[str, Obligation | None] = field(default_factory=dict)
     """None: it is done."""
+    people: dict[str, PersonUpserted | PersonRemoved] = field(default_factory=dict)
+    """What the directory says of whom, the last word of it."""
 
     def of_deal(self, deal_id: str) -> Handoff | None:
         """The latest round of a deal."""

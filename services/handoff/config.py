@@ -12,12 +12,14 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from services.handoff import checklist_file
+from services.handoff.access import AccessSettings
 from services.handoff.assignment import Policy, Tier
 from services.handoff.rules import Rules, TierRules
 from shared import working_time
 from shared.config import KafkaSettings, ServiceSettings
 from shared.contracts.values import Money
 from shared.errors import Misconfigured
+from shared.smtp import SmtpSettings
 from shared.working_time import Calendar
 
 Counted = Literal[
@@ -120,7 +122,7 @@ class RulesSettings(BaseSettings):
         return working_time.parse(content, str(self.calendar))
 
 
-class Settings(RulesSettings, ServiceSettings):
+class Settings(RulesSettings, AccessSettings, SmtpSettings, ServiceSettings):
     """Everything the service reads."""
 
 

@@ -165,6 +165,8 @@ def _customer(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
 
 def _person(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
     published: list[EventData] = []
+    if isinstance(event.data, PersonUpserted | PersonRemoved):
+        book.people[event.data.person_id] = event.data
     match event.data:
         case PersonUpserted() as person:
             _upsert(person, event, book)

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from services.handoff import checklist_store
+from services.handoff import checklist_store, directory
 from services.handoff.assignment import Away, Manager, Need, Pool, Reason, Tier, Verdict
 from services.handoff.book import Book
 from services.handoff.obligations import Kind, Obligation
@@ -46,6 +46,11 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel("account_id"),
         IndexModel([("manager_id", 1), ("status", 1)]),
         IndexModel([("salesperson_id", 1), ("status", 1)]),
+        IndexModel([("closed_at", 1), ("_id", 1)]),
+        IndexModel(
+            "deadlines.owner_id",
+            partialFilterExpression={"deadlines.owner_id": {"$exists": True}},
+        ),
         IndexModel("status", partialFilterExpression={"status": Status.UNASSIGNED.value}),
     ],
     "managers": [IndexModel("head", partialFilterExpression={"head": True})],
@@ -150,7 +155,9 @@ class Repository:
         where = {"_id": group.id, "tier": group.tier.value}
         await write(self._groups, [UpdateOne(where, {"$set": {"moving": False}})])
 
-    async def add_obligations(self, book: Book, accounts: Iterable[str], session: Session) -> None:
+    async def add_obligations(
+        self, book: Book, accounts: Iterable[str], session: Session | None
+    ) -> None:
         """What is owed to these customers."""
         if ids := list(accounts):
             query = {"account_id": {"$in": ids}}
@@ -250,6 +257,10 @@ class Repository:
                 for name, one in book.changed_obligations.items()
             ],
             session=session,
+        )
+
+        await write(
+            self.database["people"], directory.writes(book.people.values()), session=session
         )
 
     async def _add_live(self, book: Book, accounts: Iterable[str], session: Session) -> None:

@@ -17,6 +17,7 @@ from services.reminders import domain
 from services.reminders.config import Settings
 from services.reminders.domain import Reminder
 from services.reminders.repository import Pending, Repository
+from shared import smtp
 from shared.caused import by_itself
 from shared.contracts.event import EventData
 from shared.contracts.reminders import ReminderFailed, ReminderSent
@@ -30,7 +31,6 @@ log = structlog.get_logger(__name__)
 
 BATCH = 50
 IDLE = 0.25  # seconds between looks when nothing is pending
-TIMEOUT = 15  # seconds an exchange with the mail server may take
 CHANNEL = "email"
 
 
@@ -100,25 +100,15 @@ class Delivery:
     ) -> dict[str, Exception]:
         """Send all over one connection; what failed, by reminder."""
         failures: dict[str, Exception] = {}
-        settings = self._settings
-        password = settings.smtp_password
         try:
-            async with aiosmtplib.SMTP(
-                hostname=settings.smtp_host,
-                port=settings.smtp_port,
-                timeout=TIMEOUT,
-                use_tls=settings.smtp_security == "tls",
-                start_tls=settings.smtp_security == "starttls",
-                username=settings.smtp_username,
-                password=password.get_secret_value() if password else None,
-            ) as smtp:
+            async with smtp.connected(self._settings) as connection:
                 for item in pending:
                     try:
                         person = people.get(item.reminder.recipient_id, {})
-                        await smtp.send_message(self.compose(item.reminder, person))
+                        await connection.send_message(self.compose(item.reminder, person))
                     except (_Undeliverable, aiosmtplib.SMTPException) as error:
                         failures[item.reminder.id] = error
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except smtp.REFUSALS as error:
             log.warning("mail.waiting", reason=type(error).__name__)
             for item in pending:  # what was sent before the connection broke is sent again
                 failures.setdefault(item.reminder.id, error)

@@ -78,7 +78,11 @@ async def provisioned(bootstrap: str) -> None:
 async def settings(kafka: str, mongo: str) -> Settings:
     await provisioned(kafka)
     return Settings(
-        kafka_bootstrap=kafka, mongo_uri=SecretStr(mongo), http_password=SecretStr(PASSWORD)
+        kafka_bootstrap=kafka,
+        mongo_uri=SecretStr(mongo),
+        http_password=SecretStr(PASSWORD),
+        session_key=SecretStr("k" * 32),
+        smtp_host="127.0.0.1",
     )
 
 

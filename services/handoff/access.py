@@ -1,0 +1,104 @@
+"""Settings of who gets in, and how."""
+
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Any, Self
+
+from limits import RateLimitItem, parse
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode
+
+from shared.config import KafkaSettings
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
+
+
+def _networks(value: Any) -> Any:
+    if isinstance(value, str):
+        return tuple(ip_network(one.strip()) for one in value.split(",") if one.strip())
+    return value
+
+
+def _keys(value: SecretStr) -> SecretStr:
+    keys = value.get_secret_value().split()
+    if not keys or any(len(key) < 32 for key in keys):
+        raise ValueError("must be keys of 32 characters or more, separated by spaces")
+    return value
+
+
+def _rate(value: str) -> str:
+    try:
+        parse(value)
+    except ValueError:
+        raise ValueError('must be such as "5 per 15 minutes"') from None
+    return value
+
+
+class AccessSettings(BaseSettings):
+    """Sessions, login links, and the proxy that may say who somebody is."""
+
+    model_config = KafkaSettings.model_config
+
+    handoff_url: AnyHttpUrl = Field(
+        AnyHttpUrl("http://127.0.0.1:8081"), description="address of the pages, as people open it"
+    )
+    session_key: Annotated[SecretStr, AfterValidator(_keys)] = Field(
+        description="keys of 32 characters or more that sign sessions, separated by spaces: "
+        "the first one signs, sessions signed with the others go on"
+    )
+    session_idle: timedelta = Field(
+        timedelta(hours=12), gt=timedelta(0), description="a session not used that long ends"
+    )
+    session_life: timedelta = Field(
+        timedelta(days=7), gt=timedelta(0), description="a session ends after that, used or not"
+    )
+    login_link_life: timedelta = Field(
+        timedelta(minutes=15), gt=timedelta(0), description="how long a login link can be used"
+    )
+    login_rate_address: Annotated[str, AfterValidator(_rate)] = Field(
+        "5 per 15 minutes", description="login links asked for one mail address, per replica"
+    )
+    login_rate_client: Annotated[str, AfterValidator(_rate)] = Field(
+        "30 per 15 minutes", description="login links asked for by one client, per replica"
+    )
+    proxy_user_header: str | None = Field(
+        None, description="header in which a proxy names who signed in there (mail address or id)"
+    )
+    proxy_addresses: Annotated[Networks, NoDecode, BeforeValidator(_networks)] = Field(
+        (), description="networks of the proxies that may set it, comma separated"
+    )
+    proxy_secret: SecretStr | None = Field(
+        None, min_length=32, description="what a proxy must send as X-Tahvil-Proxy-Secret"
+    )
+
+    @model_validator(mode="after")
+    def _proxy_is_known(self) -> Self:
+        if self.proxy_user_header and not (self.proxy_addresses or self.proxy_secret):
+            raise ValueError(
+                "TAHVIL_PROXY_USER_HEADER needs TAHVIL_PROXY_ADDRESSES or TAHVIL_PROXY_SECRET: "
+                "else anybody could say to be somebody"
+            )
+        return self
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of sessions, the one that signs first."""
+        return tuple(self.session_key.get_secret_value().split())
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the pages, as browsers write it in `Origin`."""
+        url = self.handoff_url
+        standard = {"http": 80, "https": 443}[url.scheme]
+        port = "" if url.port == standard else f":{url.port}"
+        return f"{url.scheme}://{url.host}{port}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether the pages are opened with https only."""
+        return self.handoff_url.scheme == "https"
+
+    @property
+    def rates(self) -> tuple[RateLimitItem, RateLimitItem]:
+        """Login links for one mail address, and by one client."""
+        return parse(self.login_rate_address), parse(self.login_rate_client)
