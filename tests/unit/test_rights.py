@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.handoff import dossier, rights
+from services.handoff.checklists import Checklist, Step
 from services.handoff.people import Person
 from services.handoff.rights import Reach, Viewer
 from services.handoff.states import LIVE, Account, Deadline, Handoff, Status
@@ -102,14 +103,21 @@ def test_who_may_do_a_step(who: str, step: str, may: bool) -> None:
 
 
 def test_what_one_may_do_is_told() -> None:
-    assert rights.may(viewer("mia"), handoff(), account()) == (
-        "accept", "ask", "return", "steps/kick-off/done",
-    )  # fmt: skip
-    assert rights.may(viewer("sam"), handoff(), account()) == ("package",)
+    needing = Step(id="review", title="Review", amount=2, needs=("kick-off",))
+    steps = (Step(id="kick-off", title="Kick-off", amount=1), needing)
+    listed = Checklist(name="one", version=1, digest="", steps=steps)
+    one = handoff(checklist=listed)
+    own = ("steps/kick-off/done", "steps/kick-off/move", "steps/review/move")
+    assert rights.may(viewer("mia"), one, account()) == ("accept", "ask", "return", *own)
+    assert rights.may(viewer("hana", Role.HEAD, team=("mia",)), one, account()) == own
+    after = replace(one, done=("kick-off",), status=Status.ACCEPTED)
+    expected = ("steps/review/done", "steps/review/move")
+    assert rights.may(viewer("mia"), after, account()) == expected
+    assert rights.may(viewer("sam"), one, account()) == ("package",)
     returned = handoff(status=Status.RETURNED)
     assert rights.may(viewer("sam"), returned, account()) == ("resubmit", "package")
     assert "return" not in rights.may(viewer("mia"), handoff(kind="transfer"), account())
-    assert rights.may(viewer("mia"), handoff(status=Status.CANCELLED), account()) == ()
+    assert rights.may(viewer("mia"), replace(one, status=Status.CANCELLED), account()) == ()
 
 
 def test_in_whose_name() -> None:
