@@ -328,6 +328,8 @@ def _set(one: Obligation, account: Account, at: datetime) -> DeadlineSet:
         owner_id=one.owner_id,
         due_at=one.due_at,
         step=one.kind,
+        tier=account.tier.value,
+        salesperson_id=account.salesperson_id,
         set_at=at,
     )
 

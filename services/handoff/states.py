@@ -161,6 +161,8 @@ def set_deadline(handoff: Handoff, account: Account, due: Deadline, at: datetime
         owner_id=due.owner_id,
         due_at=due.due_at,
         step=due.step,
+        tier=account.tier.value,
+        salesperson_id=handoff.salesperson_id,
         set_at=at,
     )
 

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import StringConstraints
 
+from shared.contracts.directory import Tier
 from shared.contracts.event import EventData
 from shared.contracts.topics import Topic
 from shared.contracts.values import Id, Instant, Name, Text
@@ -30,6 +31,12 @@ class DeadlineSet(EventData):
     owner_id: Id
     due_at: Instant
     step: Id | None = None
+    kind: Id | None = None
+    """What sort of deadline it is, in the words of whoever sets it; policies can be by kind."""
+    tier: Tier | None = None
+    """Of the account, where it is known."""
+    salesperson_id: Id | None = None
+    """Whom a policy means by `salesperson`."""
     set_at: Instant
 
 
