@@ -24,6 +24,7 @@ from services.handoff.checklists import (
     Owner,
     Step,
     Template,
+    main_title,
 )
 from shared.errors import Misconfigured
 
@@ -157,7 +158,7 @@ def _step(node: Node, reader: Reader, what: str) -> tuple[Step | None, Condition
     amount, unit, anchor = due or (0, "days", Anchor(Moment.CLOSED))
     return Step(
         id=step_id,
-        title=titles.get("en") or next(iter(titles.values()), step_id),
+        title=main_title(titles) if titles else step_id,
         titles={language: title for language, title in titles.items() if language},
         owner=owner,
         person_id=person,

@@ -1,6 +1,14 @@
 """Checklists in MongoDB: with each handoff the one it began with, and which versions there were."""
 
-from services.handoff.checklists import Anchor, Checklist, Checklists, Moment, Owner, Step
+from services.handoff.checklists import (
+    Anchor,
+    Checklist,
+    Checklists,
+    Moment,
+    Owner,
+    Step,
+    main_title,
+)
 from shared.mongo import Database, Document, UpdateOne, find, write
 
 
@@ -23,34 +31,46 @@ async def note(database: Database, checklists: Checklists) -> str | None:
 
 
 def document(checklist: Checklist) -> Document:
-    """As a handoff keeps it."""
+    """As a handoff keeps it: every handoff has one, so what goes without saying is left out."""
     return {
         "name": checklist.name,
         "version": checklist.version,
         "digest": checklist.digest,
-        "steps": [
-            {
-                "id": step.id,
-                "title": step.title,
-                "titles": dict(step.titles),
-                "owner": step.owner.value,
-                "person_id": step.person_id,
-                "amount": step.amount,
-                "unit": step.unit,
-                "anchor": [step.anchor.moment.value, step.anchor.step],
-                "needs": step.needs,
-            }
-            for step in checklist.steps
-        ],
+        "steps": [_step_document(step) for step in checklist.steps],
     }
 
 
 def checklist(row: Document) -> Checklist:
     """As a handoff kept it."""
-    steps = []
-    for one in row["steps"]:
-        moment, step = one["anchor"]
-        one["owner"], one["needs"] = Owner(one["owner"]), tuple(one["needs"])
-        one["anchor"] = Anchor(Moment(moment), step)
-        steps.append(Step(**one))
-    return Checklist(**row | {"steps": tuple(steps)})
+    return Checklist(**row | {"steps": tuple([_step(one) for one in row["steps"]])})
+
+
+def _step_document(step: Step) -> Document:
+    document: Document = {
+        "id": step.id,
+        "title": dict(step.titles) or step.title,
+        step.unit: step.amount,
+        "anchor": str(step.anchor),
+    }
+    if step.owner != Owner.MANAGER:
+        document["owner"] = step.owner.value
+    if step.person_id:
+        document["person_id"] = step.person_id
+    if step.needs:
+        document["needs"] = step.needs
+    return document
+
+
+def _step(row: Document) -> Step:
+    title, (name, _, moment) = row["title"], row["anchor"].rpartition(".")
+    return Step(
+        id=row["id"],
+        title=title if isinstance(title, str) else main_title(title),
+        titles={} if isinstance(title, str) else title,
+        owner=Owner(row.get("owner", Owner.MANAGER)),
+        person_id=row.get("person_id"),
+        amount=row["days"] if "days" in row else row["hours"],
+        unit="days" if "days" in row else "hours",
+        anchor=Anchor(Moment(moment), name or None),
+        needs=tuple(row.get("needs", ())),
+    )

@@ -80,6 +80,11 @@ class Step:
         return f"{count} working {unit} {'before' if self.amount < 0 else 'after'} {self.anchor}"
 
 
+def main_title(titles: Mapping[str, str]) -> str:
+    """What a step is called for whoever reads none of its languages."""
+    return titles.get("en") or next(iter(titles.values()))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checklist:
     """What a handoff began with."""

@@ -329,7 +329,6 @@ def _handoff_document(handoff: Handoff) -> Document:
         "package": package and package.model_dump(mode="json", exclude_none=True),
         "deadlines": [
             {"step": d.step, "title": d.title, "owner_id": d.owner_id, "due_at": d.due_at}
-            | ({"titles": dict(d.titles)} if d.titles else {})
             for d in handoff.deadlines
         ],
         "checklist": handoff.checklist and checklist_store.document(handoff.checklist),
@@ -341,10 +340,13 @@ def _handoff(row: Document) -> Handoff:
     row["amount"] = amount and Money(value=Decimal(amount["value"]), currency=amount["currency"])
     row["package"] = package and Package.model_validate_json(json.dumps(package))
     row["status"] = Status(row["status"])
-    row["deadlines"] = tuple(Deadline(**one) for one in row["deadlines"])
+    row["checklist"] = row["checklist"] and checklist_store.checklist(row["checklist"])
+    titles = {step.id: step.titles for step in row["checklist"].steps} if row["checklist"] else {}
+    row["deadlines"] = tuple(
+        Deadline(**one, titles=titles.get(one["step"], {})) for one in row["deadlines"]
+    )
     row["done"], row["missing"] = tuple(row["done"]), tuple(row["missing"])
     row["moved"] = tuple(row["moved"])
-    row["checklist"] = row["checklist"] and checklist_store.checklist(row["checklist"])
     return Handoff(id=row.pop("_id"), **row)
 
 
