@@ -270,7 +270,10 @@ def _hand_on(
     for handoff in live:
         if handoff.manager_id in (None, new) or handoff.status == Status.UNASSIGNED:
             continue
-        now, said = steps.hand_on(handoff, new, change.pool.head, change.reason, change.at)
+        if handoff.kind == "transfer" and handoff.from_manager_id == new:
+            now, said = cancel(handoff, "the account is back where it came from", change.at)
+        else:
+            now, said = steps.hand_on(handoff, new, change.pool.head, change.reason, change.at)
         moved.append(now)
         told += said
     return moved, told
