@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from services.handoff.assignment import Need, Tier, Verdict
+from services.handoff.assignment import Need, Tier, Verdicts
 from shared.contracts.deadlines import DeadlineCancelled, DeadlineMet, DeadlineSet
 from shared.contracts.deals import Package
 from shared.contracts.values import Money
@@ -127,7 +127,7 @@ class Explanation:
     need: Need
     weight: int
     manager_id: str | None
-    verdicts: tuple[Verdict, ...]
+    verdicts: Verdicts
 
 
 def deadline_id(handoff: Handoff, step: str) -> str:
