@@ -31,7 +31,7 @@ class Tier(StrEnum):
     @property
     def rank(self) -> int:
         """0 is the lowest."""
-        return list(Tier).index(self)
+        return ("regional", "national", "global").index(self)
 
 
 class Reason(StrEnum):

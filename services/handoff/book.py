@@ -25,6 +25,8 @@ class Book:
     """Handoff of the latest round of a deal."""
     changed_accounts: set[str] = field(default_factory=set)
     changed_handoffs: set[str] = field(default_factory=set)
+    new_handoffs: set[str] = field(default_factory=set)
+    """Those changed that are certainly not stored: all rounds of a deal are loaded."""
     changed_managers: set[str] = field(default_factory=set)
     explanations: dict[str, Explanation] = field(default_factory=dict)
     records: dict[str, Acceptance] = field(default_factory=dict)
@@ -95,6 +97,8 @@ class Book:
 
     def keep_handoff(self, handoff: Handoff) -> None:
         """Take over the state of a handoff."""
+        if handoff.kind != "transfer" and handoff.id not in self.handoffs:
+            self.new_handoffs.add(handoff.id)
         self.handoffs[handoff.id] = handoff
         self.changed_handoffs.add(handoff.id)
         if handoff.kind != "transfer":

@@ -23,6 +23,7 @@ from shared.mongo import (
     DeleteOne,
     Document,
     IndexModel,
+    InsertOne,
     ReplaceOne,
     Session,
     UpdateOne,
@@ -205,8 +206,12 @@ class Repository:
         ):
             await write(
                 self.database[name],
-                [ReplaceOne({"_id": document["_id"]}, document, upsert=True)
-                 for document in documents],
+                [
+                    InsertOne(document)  # half the server's time of a replacement that may insert
+                    if name == "handoffs" and document["_id"] in book.new_handoffs
+                    else ReplaceOne({"_id": document["_id"]}, document, upsert=True)
+                    for document in documents
+                ],
                 session=session,
             )  # fmt: skip
 
