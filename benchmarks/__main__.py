@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.ceiling import BATCH, deal_operations, fold_operations, pymongo_rate, raw_rate
-from services.handoff.repository import INDEXES
+from services.handoff.book import Book
+from services.handoff.repository import INDEXES, Repository
+from services.handoff.states import Account
 from shared import mongo
 from shared.config import KafkaSettings, ServiceSettings
 from shared.contracts.deals import AccountRef, DealClosed, Salesperson
@@ -37,7 +40,8 @@ from tahvil.watching import fetch, standings
 
 ROUNDS = 3
 DEALS = 20_000
-ACCOUNTS = 2_000
+NEW = 2_000  # accounts met for the first time: a manager is chosen for each
+KNOWN = 100_000  # accounts there before
 MANAGERS = 500
 LONGEST = 60  # seconds for one measurement
 PASSWORD = "a password of the benchmarks"  # noqa: S105 - guards nothing
@@ -51,8 +55,15 @@ def event(data: EventData) -> Event:
     return Event(id=name, source="/bench", time=moment, data=data, correlation_id=name)
 
 
+def account(number: int) -> str:
+    """Every tenth deal is a new customer's, the others are spread over those known."""
+    if number % (DEALS // NEW) == 0:
+        return f"new-{number}"
+    return f"known-{number * 7919 % KNOWN}"
+
+
 def load() -> list[Event]:
-    """Won deals as a CRM sends them: amounts in cents, 2,000 accounts, 20 salespeople."""
+    """Won deals as a CRM sends them: amounts in cents, an account each, 20 salespeople."""
     return [
         event(
             DealClosed.model_validate(
@@ -63,7 +74,7 @@ def load() -> list[Event]:
                     "amount": Money(value=Decimal(n) / 100, currency="USD"),
                     "products": ["GTX Pro"],
                     "account": AccountRef(
-                        id=f"a-{n % ACCOUNTS}", name=f"Account {n % ACCOUNTS}", region="Central"
+                        id=account(n), name=f"Account {account(n)}", region="Central"
                     ),
                     "salesperson": Salesperson(id=f"s-{n % 20}", name="A Salesperson"),
                 }
@@ -141,6 +152,7 @@ async def deals_round() -> dict[str, float]:
         await publish(bench.kafka, messages(people))
         process, _ = await bench.rate("handoff", len(people))
         await process.child.stop()
+        await make_known(bench)
         await publish(bench.kafka, messages(load()))
         process, found["deals"] = await bench.rate("handoff", len(people) + DEALS)
         await process.child.stop()
@@ -148,6 +160,28 @@ async def deals_round() -> dict[str, float]:
         raw = bench.database("raw_deals")
         found["deals ceiling"] = await raw_rate(raw, deal_operations, DEALS, BATCH, INDEXES)
     return found
+
+
+async def make_known(bench: Bench) -> None:
+    """A company with 100,000 customers, shared equally among its managers."""
+    database = bench.database("handoff")
+    repository = Repository(database)
+    pool = await repository.pool()
+    names = sorted(pool.managers)
+    for start in range(0, KNOWN, 5000):
+        book = Book(pool=pool)
+        for number in range(start, start + 5000):
+            manager = names[number % len(names)]
+            name = f"Account known-{number}"
+            book.keep_account(
+                Account(
+                    id=f"known-{number}", name=name, region="Central", manager_id=manager, weight=1
+                )
+            )
+            pool.give(manager, 1)
+            book.changed_managers.add(manager)
+        await mongo.transaction(database, partial(repository.save, book))
+    await mongo.close(database)
 
 
 async def folds_round() -> dict[str, float]:
@@ -185,10 +219,14 @@ async def check_deals(bench: Bench) -> None:
     owners: dict[str, set[str]] = {}
     for row in handoffs:
         owners.setdefault(row["account_id"], set()).add(row["manager_id"])
-    if len({row["deal_id"] for row in handoffs}) != DEALS or len(owners) != ACCOUNTS:
+    accounts = {account(number) for number in range(DEALS)}
+    if len({row["deal_id"] for row in handoffs}) != DEALS or owners.keys() != accounts:
         sys.exit("void: handoffs are lost or doubled")
     if any(len(names) != 1 for names in owners.values()):
         sys.exit("void: an account has two managers")
+    loads = [row["load"] for row in await bench.client["handoff"]["managers"].find().to_list()]
+    if len(loads) != MANAGERS or sum(loads) != KNOWN + NEW:
+        sys.exit(f"void: {len(loads)} managers carry {sum(loads)} accounts, not {KNOWN + NEW}")
 
 
 async def check_folds(process: Process) -> None:

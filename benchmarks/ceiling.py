@@ -26,8 +26,7 @@ def deal_operations(start: int, count: int) -> Operations:
             InsertOne({"_id": os.urandom(16), "digest": os.urandom(8)}) for _ in range(count)
         ],
         "handoffs": [
-            ReplaceOne(
-                {"_id": f"h-{start + n}"},
+            InsertOne(
                 {
                     "_id": f"h-{start + n}",
                     "deal_id": f"d-{n}",
@@ -37,7 +36,6 @@ def deal_operations(start: int, count: int) -> Operations:
                     "closed_at": None,
                     "manager_id": "mia",
                 },
-                upsert=True,
             )
             for n in range(count)
         ],
@@ -78,8 +76,7 @@ def fold_operations(start: int, count: int) -> Operations:
             InsertOne({"_id": os.urandom(16), "digest": os.urandom(8)}) for _ in range(count)
         ],
         "facts": [
-            ReplaceOne(
-                {"_id": f"d-{start + n}"},
+            InsertOne(
                 {
                     "_id": f"d-{start + n}",
                     "outcome": "won",
@@ -88,7 +85,6 @@ def fold_operations(start: int, count: int) -> Operations:
                     "amount": Decimal128("10.01"),
                     "currency": "EUR",
                 },
-                upsert=True,
             )
             for n in range(count)
         ],

@@ -12,6 +12,7 @@ A row holds all messages of one lane of one transaction: a thousand deals make s
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from aiokafka.partitioner import murmur2
 
@@ -57,6 +58,7 @@ class Row:
         return f"{self.lane:03d}:{self.number:012d}"
 
 
+@lru_cache(maxsize=16_384)  # an account's messages are hashed twice each: for lane and partition
 def key_hash(key: bytes) -> int:
     """Hash as Kafka's own partitioner does, so a lane and a partition of a key agree."""
     hashed: int = murmur2(key) & 0x7FFFFFFF

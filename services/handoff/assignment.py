@@ -6,11 +6,13 @@ by, in this order: no more senior than needed, the most specific territory, the 
 relative to capacity, the longest time since the last account, the id.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from math import fsum, inf
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -29,7 +31,7 @@ class Tier(StrEnum):
     @property
     def rank(self) -> int:
         """0 is the lowest."""
-        return list(Tier).index(self)
+        return ("regional", "national", "global").index(self)
 
 
 class Reason(StrEnum):
@@ -174,63 +176,90 @@ class Verdict(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Everybody's verdict, kept by reason: five hundred candidates have but a few reasons."""
+
+    by_reason: Mapping[Reason, Sequence[str]]
+
+    def __iter__(self) -> Iterator[Verdict]:
+        """One after the other."""
+        return (Verdict(name, reason) for reason, names in self.by_reason.items() for name in names)
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """The outcome. Every candidate has one verdict."""
 
     manager: Manager | None
-    verdicts: tuple[Verdict, ...]
+    verdicts: Verdicts
 
     @property
     def why(self) -> str:
         """In a sentence; for nobody: what bars most of them."""
+        found = self.verdicts.by_reason
         if self.manager:
-            beaten = [reason for _, reason in self.verdicts if reason != Reason.CHOSEN]
+            beaten = found.keys() - {Reason.CHOSEN}
             if not beaten:
                 return "the only account manager"
-            if all(reason in _BARS for reason in beaten):
+            if beaten <= _BARS:
                 return "the only one who can take the account"
-            return _WON_BY[min((r for r in beaten if r not in _BARS), key=_ORDER.index)]
-        if not self.verdicts:
+            return next(words for reason, words in _WON_BY.items() if reason in beaten)
+        if not found:
             return "the directory has no account manager"
-        counts: dict[Reason, int] = {}
-        for _, reason in self.verdicts:
-            counts[reason] = counts.get(reason, 0) + 1
-        told = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        told = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
         return "nobody can take the account: " + "; ".join(
-            f"{count} {WORDS[reason]}" for reason, count in told
+            f"{len(names)} {WORDS[reason]}" for reason, names in told
         )
 
 
 _BARS = frozenset({Reason.INACTIVE, Reason.TIER, Reason.TERRITORY, Reason.LANGUAGE,
                    Reason.INDUSTRY, Reason.ABSENT, Reason.FULL})  # fmt: skip
-_ORDER = (Reason.MORE_LOADED, Reason.MORE_RECENT, Reason.LATER_ID, Reason.LESS_SPECIFIC,
-          Reason.MORE_SENIOR)  # fmt: skip
-_WON_BY = {
-    Reason.MORE_SENIOR: "the least senior who serves the tier",
-    Reason.LESS_SPECIFIC: "the most specific territory",
+_WON_BY = {  # the first that holds is told
     Reason.MORE_LOADED: "least loaded of those who can take the account",
     Reason.MORE_RECENT: "as loaded as others, and waits longest",
     Reason.LATER_ID: "equal to others; the ids decide",
+    Reason.LESS_SPECIFIC: "the most specific territory",
+    Reason.MORE_SENIOR: "the least senior who serves the tier",
 }
 
 
-class _Fit(NamedTuple):
-    """What of a candidate does not change from one deal to the next."""
+class _Rank(NamedTuple):
+    """Sorts the better first."""
 
-    manager_id: str
     excess: int
     """Tiers above what is needed."""
-    specificity: int
+    unspecific: int
+    load: float
+    last_assigned: datetime
+    manager_id: str
+
+
+_LOST_BY = (Reason.MORE_SENIOR, Reason.LESS_SPECIFIC, Reason.MORE_LOADED, Reason.MORE_RECENT,
+            Reason.LATER_ID)  # fmt: skip
+"""Why somebody lost, by the first field of the rank that differs from the best."""
+
+
+@dataclass(slots=True)
+class _Field:
+    """The candidates for one need, which most accounts share."""
+
+    fits: dict[str, tuple[int, int]]
+    """Who is not barred by the need itself: excess of tier, and specificity negated."""
+    barred: Mapping[Reason, Sequence[str]]
+    order: list[str]
+    """As they were ranked last: to sort them again costs next to nothing."""
+    steady: dict[str, tuple[_Rank, float]] = field(default_factory=dict)
+    """Ranks that no time changes, with the capacity left."""
 
 
 @dataclass(slots=True)
 class Pool:
-    """The managers of one batch. Remembers who fits which need, which most accounts share."""
+    """The managers of one batch, asked by one policy. Remembers how they ranked for each need."""
 
     managers: dict[str, Manager] = field(default_factory=dict)
     handicapped: set[str] = field(default_factory=set)
     """Managers whose handicap was set here."""
-    _known: dict[Need, tuple[list[_Fit], list[Verdict]]] = field(default_factory=dict)
+    _fields: dict[Need, _Field] = field(default_factory=dict)
 
     def could_take(self, manager_id: str, need: Need) -> bool:
         """Whether this one may be chosen for such accounts at all, capacity and absence aside."""
@@ -240,7 +269,7 @@ class Pool:
     def keep(self, manager: Manager) -> None:
         """Take over what the directory says of a manager."""
         self.managers[manager.id] = manager
-        self._known.clear()
+        self._fields.clear()
 
     @property
     def head(self) -> str | None:
@@ -249,113 +278,111 @@ class Pool:
 
     def give(self, manager_id: str, weight: int, at: datetime | None = None) -> Manager:
         """Add an account's weight to a load, or take it away; `at`: it is a new account."""
-        manager = self.managers[manager_id]
-        changed = replace(
-            manager, load=manager.load + weight, last_assigned=at or manager.last_assigned
-        )
-        self.managers[manager_id] = changed
-        return changed
+        known = self.managers[manager_id]
+        given = replace(known, load=known.load + weight, last_assigned=at or known.last_assigned)
+        self._change(given)
+        return given
 
     def choose(
-        self,
-        need: Need,
-        weight: int,
-        at: datetime,
-        policy: Policy,
-        *,
-        excluded: Iterable[str] = (),
+        self, need: Need, weight: int, at: datetime, policy: Policy, *, excluded: Iterable[str] = ()
     ) -> Choice:
         """The best candidate and everybody's verdict. `excluded` are no candidates at all."""
-        if need not in self._known:
-            self._known[need] = self._fitting(need)
-        fits, verdicts = self._known[need]
-        left_out = frozenset(excluded)
-        verdicts = [v for v in verdicts if v.manager_id not in left_out]
-        able: list[tuple[_Fit, Manager]] = []
-        for fit in fits:
-            manager = self.managers[fit.manager_id]
-            if manager.id in left_out:
+        if need not in self._fields:
+            self._fields[need] = self._field(need)
+        found, left_out = self._fields[need], frozenset(excluded)
+        absent: list[str] = []
+        full: list[str] = []
+        ranked: list[_Rank] = []
+        others: list[str] = []
+        for name in found.order:
+            if left_out and name in left_out:
                 continue
-            if manager.absences and manager.absent(at):
-                verdicts.append(Verdict(manager.id, Reason.ABSENT))
-            elif manager.capacity is not None and manager.load + weight > manager.capacity:
-                verdicts.append(Verdict(manager.id, Reason.FULL))
+            rank, room = found.steady.get(name) or (None, _room(self.managers[name]))
+            if rank is None and self.managers[name].absent(at):
+                absent.append(name)
+            elif weight > room:
+                full.append(name)
+            elif rank:
+                ranked.append(rank)
             else:
-                able.append((fit, manager))
-        if not able:
-            return Choice(None, tuple(verdicts))
-        self._handicap(able, at, policy)
-        ranked = sorted(self._rank(fit, at, policy) for fit, _ in able)
-        best, *others = ranked
-        verdicts.append(Verdict(best.manager_id, Reason.CHOSEN))
-        verdicts += [Verdict(other.manager_id, best.beats(other)) for other in others]
-        return Choice(self.managers[best.manager_id], tuple(verdicts))
+                others.append(name)
+        self._handicap([*(rank.manager_id for rank in ranked), *others], others, at, policy)
+        ranked += [self._rank(name, found, at, policy) for name in others]
+        ranked.sort()
+        verdicts = {r: [n for n in names if n not in left_out] for r, names in found.barred.items()}
+        verdicts |= {Reason.ABSENT: sorted(absent), Reason.FULL: sorted(full)}
+        names = [rank.manager_id for rank in ranked]
+        found.order = [*names, *full, *absent, *(n for n in left_out if n in found.fits)]
+        verdicts[Reason.CHOSEN], end = names[:1], len(names)
+        best: tuple[object, ...] = ranked[0] if ranked else ()
+        for length, reason in enumerate(_LOST_BY, start=1):
+            as_good = bisect_right(ranked, best[:length], key=lambda rank: rank[:length])
+            verdicts[reason], end = names[as_good:end], as_good
+        told = Verdicts({reason: named for reason, named in verdicts.items() if named})
+        return Choice(self.managers[names[0]] if names else None, told)
 
-    def _handicap(self, able: list[tuple[_Fit, Manager]], at: datetime, policy: Policy) -> None:
+    def _handicap(
+        self, able: Sequence[str], late: Sequence[str], at: datetime, policy: Policy
+    ) -> None:
         """Put whoever joined or came back level with the others' mean, once.
 
         From there the handicap melts away: such a person gets a fair share at once and closes the
         gap within the ramp. Without it the least loaded would get every account until then.
         """
-        total = sum(_relative(manager, policy) for _, manager in able)
-        for _, manager in able:
-            if manager.joined_at <= manager.handicap_from and not manager.absences:
-                continue
-            if (since := manager.available_since(at)) > manager.handicap_from:
-                own = _relative(manager, policy)
-                mean = (total - own) / max(1, len(able) - 1)
-                behind = max(0.0, mean - own) * (manager.capacity or policy.nominal_capacity)
-                self.managers[manager.id] = replace(manager, handicap=behind, handicap_from=since)
-                self.handicapped.add(manager.id)
+        since = {name: self.managers[name].available_since(at) for name in late}
+        new = [name for name in late if since[name] > self.managers[name].handicap_from]
+        if not new:
+            return
+        # fsum: the sum must not hang on the order, in which they happen to have been ranked.
+        total = fsum(_relative(self.managers[name], policy) for name in able)
+        for name in new:
+            manager = self.managers[name]
+            own = _relative(manager, policy)
+            mean = (total - own) / max(1, len(able) - 1)
+            behind = max(0.0, mean - own) * (manager.capacity or policy.nominal_capacity)
+            self._change(replace(manager, handicap=behind, handicap_from=since[name]))
+            self.handicapped.add(name)
 
-    def _rank(self, fit: _Fit, at: datetime, policy: Policy) -> "_Rank":
-        manager = self.managers[fit.manager_id]
+    def _rank(self, name: str, found: _Field, at: datetime, policy: Policy) -> _Rank:
+        manager = self.managers[name]
         load: float = manager.load
         if manager.handicap:
             melted = (at - manager.handicap_from) / policy.ramp
             load += manager.handicap * min(1.0, max(0.0, 1 - melted))
         relative = load / (manager.capacity or policy.nominal_capacity)
-        return _Rank(fit.excess, -fit.specificity, relative, manager.last_assigned, manager.id)
+        rank = _Rank(*found.fits[name], relative, manager.last_assigned, name)
+        if not (manager.handicap or manager.absences or manager.joined_at > manager.handicap_from):
+            found.steady[name] = rank, _room(manager)
+        return rank
 
-    def _fitting(self, need: Need) -> tuple[list[_Fit], list[Verdict]]:
-        fits: list[_Fit] = []
-        verdicts: list[Verdict] = []
+    def _change(self, manager: Manager) -> None:
+        self.managers[manager.id] = manager
+        for found in self._fields.values():
+            found.steady.pop(manager.id, None)
+
+    def _field(self, need: Need) -> _Field:
+        fits: dict[str, tuple[int, int]] = {}
+        barred: dict[Reason, list[str]] = {}
         for manager in self.managers.values():
             if manager.head and not manager.active:
                 continue  # a head who manages no accounts is no candidate
             found = _fit(manager, need)
             if isinstance(found, Reason):
-                verdicts.append(Verdict(manager.id, found))
+                barred.setdefault(found, []).append(manager.id)
             else:
-                fits.append(found)
-        return fits, verdicts
+                fits[manager.id] = found
+        return _Field(fits, barred, list(fits))
 
 
-class _Rank(NamedTuple):
-    """Sorts the better first."""
-
-    excess: int
-    unspecific: int
-    load: float
-    last_assigned: datetime
-    manager_id: str
-
-    def beats(self, other: "_Rank") -> Reason:
-        """Why the other lost against this one."""
-        reasons = (Reason.MORE_SENIOR, Reason.LESS_SPECIFIC, Reason.MORE_LOADED,
-                   Reason.MORE_RECENT, Reason.LATER_ID)  # fmt: skip
-        return next(
-            reason
-            for reason, mine, theirs in zip(reasons, self, other, strict=True)
-            if mine != theirs
-        )
+def _room(manager: Manager) -> float:
+    return inf if manager.capacity is None else manager.capacity - manager.load
 
 
 def _relative(manager: Manager, policy: Policy) -> float:
     return manager.load / (manager.capacity or policy.nominal_capacity)
 
 
-def _fit(manager: Manager, need: Need) -> _Fit | Reason:
+def _fit(manager: Manager, need: Need) -> tuple[int, int] | Reason:
     if not manager.active:
         return Reason.INACTIVE
     excess = 0
@@ -370,7 +397,7 @@ def _fit(manager: Manager, need: Need) -> _Fit | Reason:
         return Reason.LANGUAGE
     if need.industry and manager.industries and not _names(need.industry, manager.industries):
         return Reason.INDUSTRY
-    return _Fit(manager.id, excess, specificity)
+    return excess, -specificity
 
 
 def _specificity(manager: Manager, need: Need) -> int | None:

@@ -26,6 +26,8 @@ class Book:
     """Handoff of the latest round of a deal."""
     changed_accounts: set[str] = field(default_factory=set)
     changed_handoffs: set[str] = field(default_factory=set)
+    new_handoffs: set[str] = field(default_factory=set)
+    """Those changed that are certainly not stored: all rounds of a deal are loaded."""
     changed_managers: set[str] = field(default_factory=set)
     explanations: dict[str, Explanation] = field(default_factory=dict)
     records: dict[str, Acceptance] = field(default_factory=dict)
@@ -101,6 +103,8 @@ class Book:
 
     def keep_handoff(self, handoff: Handoff) -> None:
         """Take over the state of a handoff."""
+        if handoff.kind != "transfer" and handoff.id not in self.handoffs:
+            self.new_handoffs.add(handoff.id)
         self.handoffs[handoff.id] = handoff
         self.changed_handoffs.add(handoff.id)
         self.changed_accounts.add(handoff.account_id)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.handoff import steps
-from services.handoff.assignment import Manager, Pool
+from services.handoff.assignment import Manager, Pool, Verdicts
 from services.handoff.domain import assign, begin, cancel, facts, tell_head
 from services.handoff.rules import Rules
 from services.handoff.states import Account, Explanation, Handoff, Status
@@ -172,7 +172,7 @@ def _found(handoff: Handoff, account: Account, change: Change) -> Explanation:
         need=account.need,
         weight=account.weight,
         manager_id=handoff.manager_id,
-        verdicts=(),
+        verdicts=Verdicts({}),
     )
 
 

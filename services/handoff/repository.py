@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.handoff import checklist_store, directory
-from services.handoff.assignment import Away, Manager, Need, Pool, Reason, Tier, Verdict
+from services.handoff.assignment import Away, Manager, Need, Pool, Reason, Tier, Verdicts
 from services.handoff.book import Book
 from services.handoff.obligations import Kind, Obligation
 from services.handoff.states import LIVE, Account, Deadline, Explanation, Handoff, Status
@@ -25,6 +25,7 @@ from shared.mongo import (
     DeleteOne,
     Document,
     IndexModel,
+    InsertOne,
     ReplaceOne,
     Session,
     UpdateOne,
@@ -243,8 +244,12 @@ class Repository:
         ):
             await write(
                 self.database[name],
-                [ReplaceOne({"_id": document["_id"]}, document, upsert=True)
-                 for document in documents],
+                [
+                    InsertOne(document)  # half the server's time of a replacement that may insert
+                    if name == "handoffs" and document["_id"] in book.new_handoffs
+                    else ReplaceOne({"_id": document["_id"]}, document, upsert=True)
+                    for document in documents
+                ],
                 session=session,
             )  # fmt: skip
 
@@ -359,10 +364,7 @@ def _manager(row: Document) -> Manager:
 
 
 def _explanation_document(explanation: Explanation) -> Document:
-    """Verdicts by reason: five hundred candidates have but a few reasons."""
-    by_reason: dict[str, list[str]] = {}
-    for manager_id, reason in explanation.verdicts:
-        by_reason.setdefault(reason.value, []).append(manager_id)
+    by_reason = {reason.value: names for reason, names in explanation.verdicts.by_reason.items()}
     need = {name: getattr(explanation.need, name) for name in explanation.need.__slots__}
     return _plain(explanation) | {"need": need, "verdicts": by_reason}
 
@@ -377,9 +379,5 @@ def _explanation(row: Document) -> Explanation:
         need=Need(**row["need"] | {"tier": Tier(row["need"]["tier"])}),
         weight=row["weight"],
         manager_id=row["manager_id"],
-        verdicts=tuple(
-            Verdict(manager_id, Reason(reason))
-            for reason, ids in row["verdicts"].items()
-            for manager_id in ids
-        ),
+        verdicts=Verdicts({Reason(reason): names for reason, names in row["verdicts"].items()}),
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from services.handoff.assignment import Need, Tier, Verdict
+from services.handoff.assignment import Need, Tier, Verdicts
 from services.handoff.checklists import Checklist
 from shared.contracts.deadlines import DeadlineCancelled, DeadlineMet, DeadlineMoved, DeadlineSet
 from shared.contracts.deals import Package
@@ -141,7 +141,7 @@ class Explanation:
     need: Need
     weight: int
     manager_id: str | None
-    verdicts: tuple[Verdict, ...]
+    verdicts: Verdicts
 
 
 def deadline_id(handoff: Handoff, step: str) -> str:

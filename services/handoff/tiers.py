@@ -91,5 +91,5 @@ def _reaches(
 
 def _wanting(account: Account, tier: Tier, reason: str) -> Account:
     if tier == account.tier:
-        return replace(account, tier_wanted=None)
+        return replace(account, tier_wanted=None) if account.tier_wanted else account
     return replace(account, tier_wanted=tier, tier_reason=reason)

@@ -62,6 +62,8 @@ class Fold:
     """Facts as loaded, then as changed."""
     changes: dict[Figure, Change] = field(default_factory=lambda: defaultdict(Change))
     changed_deals: set[str] = field(default_factory=set)
+    new_deals: set[str] = field(default_factory=set)
+    """Those changed of which no fact was loaded."""
 
     def apply(self, event: Event) -> None:
         """Fold one event."""
@@ -89,6 +91,8 @@ class Fold:
 
     def _put(self, fact: DealFact) -> None:
         before = self.deals.get(fact.id)
+        if before is None:
+            self.new_deals.add(fact.id)
         for counted_fact, sign in ((before, -1), (fact, 1)):
             if counted_fact and counted_fact.outcome != "open":
                 change = self.changes[_deal_figure(counted_fact, self.time_zone)]

@@ -14,6 +14,7 @@ from shared.mongo import (
     Decimal128,
     Document,
     IndexModel,
+    InsertOne,
     ReplaceOne,
     Session,
     UpdateOne,
@@ -73,7 +74,9 @@ class Repository:
         await write(
             self._deals,
             [
-                ReplaceOne({"_id": deal}, _document(fold.deals[deal]), upsert=True)
+                InsertOne(_document(fold.deals[deal]))
+                if deal in fold.new_deals
+                else ReplaceOne({"_id": deal}, _document(fold.deals[deal]))
                 for deal in sorted(fold.changed_deals)
             ],
             session=session,

@@ -282,3 +282,22 @@ def test_loads_stay_within_one_of_each_other(
     loads = [manager.load for manager in pool.managers.values()]
     assert sum(loads) == accounts
     assert max(loads) - min(loads) <= 1
+
+
+@given(teams, st.lists(st.tuples(needs, st.integers(1, 4), st.booleans()), max_size=12))
+def test_what_a_pool_remembers_changes_no_choice(
+    team: list[Manager], accounts: list[tuple[Need, int, bool]]
+) -> None:
+    pool = Pool({manager.id: manager for manager in team})
+    for number, (need, weight, absence) in enumerate(accounts):
+        at = NOON + timedelta(hours=number)
+        excluded = [manager.id for manager in team[: number % 3]]
+        fresh = Pool(dict(pool.managers)).choose(need, weight, at, POLICY, excluded=excluded)
+        choice = pool.choose(need, weight, at, POLICY, excluded=excluded)
+        assert (choice.why, dict(choice.verdicts)) == (fresh.why, dict(fresh.verdicts))
+        assert choice.manager == fresh.manager
+        if choice.manager:
+            pool.give(choice.manager.id, weight, at)
+            if absence:
+                away = replace(pool.managers[choice.manager.id], absences=(Away(at, None),))
+                pool.keep(away)
