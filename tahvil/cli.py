@@ -23,7 +23,7 @@ from shared.contracts.topics import SERVICES, Topic
 from shared.errors import Misconfigured, Transient
 from shared.http import USER
 from shared.outbox import Message
-from tahvil import assigning, crm, dead_letters, team
+from tahvil import assigning, crm, dead_letters, intake, team
 from tahvil.demo import bar, demo
 from tahvil.provision import ProvisionSettings, provision
 from tahvil.publishing import messages, publish
@@ -35,6 +35,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 letters_app = typer.Typer(no_args_is_help=True, help="Records that a service set aside.")
 team_app = typer.Typer(no_args_is_help=True, help="The people the services know.")
 assign_app = typer.Typer(no_args_is_help=True, help="Who gets which account, and why.")
+intake_app = typer.Typer(no_args_is_help=True, help="Webhooks of other systems.")
+app.add_typer(intake_app, name="intake")
 app.add_typer(letters_app, name="dead-letters")
 app.add_typer(assign_app, name="assign")
 app.add_typer(team_app, name="team")
@@ -192,6 +194,24 @@ def run_simulation(
     console.print(assigning.compared(now, other))
     for line in assigning.told(now, other):
         console.print(line)
+
+
+@intake_app.command(name="try")
+def try_mapping(
+    mapping: Annotated[str, typer.Argument(help="shipped mapping, or a file such as ./own.yaml")],
+    file: Annotated[Path, typer.Argument(help="a payload as the system sends it")],
+    sources: Annotated[
+        Path | None, typer.Option("--intake", help="intake file; MAPPING is a source in it")
+    ] = None,
+) -> None:
+    """Show the events that a payload would become, or why there are none."""
+    taken = intake.attempt(mapping, file, sources)
+    for event in taken.events:
+        sys.stdout.write(f"{intake.shown(event)}\n")
+    for reason in taken.ignored:
+        console.print(f"ignored: {reason}", markup=False, highlight=False, soft_wrap=True)
+    if taken.refused:
+        raise Misconfigured(f"refused: {'; '.join(taken.refused)}")
 
 
 @letters_app.command("list")
