@@ -20,7 +20,7 @@ from services.handoff.intake.signatures import (
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OLD, NEW, OTHER = (
-    "whsec_" + base64.b64encode(letter * 24).decode() for letter in (b"a", b"b", b"c")
+    "whsec_" + base64.b64encode(letter * 25).decode() for letter in (b"a", b"b", b"c")
 )
 BODY = '{"name": "آذر"}'.encode()
 

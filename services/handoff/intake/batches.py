@@ -21,6 +21,10 @@ WAIT = 4.0
 MOST_BYTES = 16 * 1024 * 1024
 """What may wait at once; beyond it is answered at once that it cannot be taken just now."""
 
+IN_FLIGHT = 4
+"""Batches on their way at once. Requests that come together may overtake each other; one that
+waited for the answer of another never does."""
+
 AT_ONCE = 1000  # messages in one batch, so that its time stays far below WAIT
 
 
@@ -64,11 +68,9 @@ class Batches:
         """Publish for ever; end it by cancelling."""
         try:
             await self._until_started()
-            while True:
-                await self._some.wait()
-                self._some.clear()
-                while self._waiting:
-                    await self._publish(self._next())
+            async with asyncio.TaskGroup() as group:
+                for _ in range(IN_FLIGHT):
+                    group.create_task(self._publish_for_ever())
         finally:
             await self._publisher.stop()
 
@@ -80,6 +82,14 @@ class Batches:
                 log.warning("intake.waiting", reason=str(error))
                 await self._publisher.stop()
                 await asyncio.sleep(1)
+
+    async def _publish_for_ever(self) -> None:
+        while True:
+            await self._some.wait()
+            if self._waiting:
+                await self._publish(self._next())
+            else:
+                self._some.clear()
 
     def _next(self) -> dict[asyncio.Future[None], Sequence[Message]]:
         batch: dict[asyncio.Future[None], Sequence[Message]] = {}

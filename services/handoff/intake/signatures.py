@@ -67,7 +67,8 @@ class StandardWebhooks:
         """From `whsec_…` secrets; ValueError says what is wrong with one."""
         for secret in secrets:
             try:
-                size = len(base64.b64decode(secret.removeprefix("whsec_") + "==", validate=True))
+                text = secret.removeprefix("whsec_").rstrip("=")
+                size = len(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
             except binascii.Error:
                 size = 0
             if not 24 <= size <= 64:
