@@ -43,6 +43,13 @@ def test_a_retry_is_the_same_event() -> None:
     assert pipedrive.apply(first).events == pipedrive.apply(again).events
 
 
+def test_won_that_was_won_already_is_no_closing() -> None:
+    content = json.loads((GOLDEN / "payloads" / "pipedrive-won.json").read_text())
+    pipedrive = sources.mapped("pipedrive", {}, source="crm", beside=Path())
+    assert not pipedrive.apply({**content, "previous": {"status": "won"}}).events
+    assert pipedrive.apply({**content, "previous": {"status": "lost"}}).events
+
+
 def made(written: dict[str, Any], content: Any, **terms: Any) -> mapping.Taken:
     return own(written, **terms).apply(content)
 
@@ -112,8 +119,6 @@ def test_one_bad_record_holds_no_other_up() -> None:
     [("1e3", "1000"), (12.50, "12.5"), ("0.00", "0"), (0, "0"), ("۱۲", "12")],
 )
 def test_money_is_written_as_it_is(amount: Any, written: str) -> None:
-    rule = {"notes": {"take": "money.value", "as": "text"}}
-    del rule["notes"]
     full = {
         "events": [
             {

@@ -36,6 +36,7 @@ NAME = 200  # characters of a Name of the contract
 TEXT = 10_000  # characters of a Text
 
 _OPTIONS = {"take", "as", "through", "missing", "prefix", "zone"}
+_PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _TRAP = re.compile(r"!([A-Za-z_]\w*\.)")
 _EPOCH = re.compile(r"-?\d{10,14}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -91,6 +92,9 @@ def place(expression: Any, where: str) -> Rule:
             None
         )
 
+    if _PLAIN.fullmatch(expression):
+        return _path(expression.split("."))
+
     def find(document: Any) -> Any:
         try:
             return compiled.search(document)
@@ -98,6 +102,19 @@ def place(expression: Any, where: str) -> Rule:
         except (JMESPathError, TypeError, KeyError, ValueError, AttributeError) as error:
             reason = str(error).splitlines()[0][:80] if isinstance(error, JMESPathError) else ""
             raise Unmappable(f"{expression}: cannot be read {reason}".rstrip()) from None
+
+    return find
+
+
+def _path(names: Sequence[str]) -> Rule:
+    """What JMESPath gives for a.b.c, in a tenth of its time: most places are as plain as that."""
+
+    def find(document: Any) -> Any:
+        for name in names:
+            if not isinstance(document, dict):
+                return None
+            document = document.get(name)
+        return document
 
     return find
 
