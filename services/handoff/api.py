@@ -124,9 +124,17 @@ class AccountOut(BaseModel):
     handoffs: list[HandoffOut]
 
 
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The body is no JSON."},
+    401: {"description": "Nobody who may."},
+    404: {"description": "There is none of that id."},
+    409: {"description": "The move is not allowed now."},
+}
+
+
 def build_router(repository: Repository, commands: Commands, password: SecretStr) -> APIRouter:
     """Everything under the operator's password."""
-    router = APIRouter(dependencies=[Depends(guard(password))])
+    router = APIRouter(dependencies=[Depends(guard(password))], responses=_REFUSALS)
     _read_handoffs(router, repository)
     _read_accounts(router, repository)
     _act(router, commands)

@@ -44,7 +44,7 @@ def test_a_retry_is_the_same_event() -> None:
 
 
 def test_won_that_was_won_already_is_no_closing() -> None:
-    content = json.loads((GOLDEN / "payloads" / "pipedrive-won.json").read_text())
+    content = read_json((GOLDEN / "payloads" / "pipedrive-won.json").read_bytes())
     pipedrive = sources.mapped("pipedrive", {}, source="crm", beside=Path())
     assert not pipedrive.apply({**content, "previous": {"status": "won"}}).events
     assert pipedrive.apply({**content, "previous": {"status": "lost"}}).events

@@ -64,7 +64,11 @@ class Refusal(BaseModel):
 
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"model": Answer, "description": "Nothing to do."},
+    200: {
+        "model": Answer,
+        "description": "Nothing to do; or an outbound message of Salesforce is taken.",
+        "content": {"text/xml": {"schema": {"type": "string"}}},
+    },
     **{
         status: {"model": Refusal, "description": text}
         for status, text in {
@@ -225,7 +229,7 @@ class _Limited(Exception):
 def build_router(door: Door) -> APIRouter:
     """The intake's routes."""
     router = APIRouter()
-    named = Annotated[str, Path(description="name of the source", max_length=100)]
+    named = Annotated[str, Path(description="name of the source")]
 
     @router.post(
         "/intake/{source}",
