@@ -58,9 +58,11 @@ def read_soap(body: bytes) -> Any:
     content: Any = _children(root, 0) if _name(root) == "Envelope" else None
     for name in ("Body", "notifications"):
         content = content.get(name) if isinstance(content, Mapping) else None
-    if not isinstance(content, Mapping):
+    if not isinstance(content, Mapping) or "Notification" not in content:
         raise Refused(
-            400, "the body is no outbound message: Envelope, Body and notifications are expected"
+            400,
+            "the body is no outbound message: Envelope, Body, notifications and Notification are "
+            "expected",
         )
     return content
 
