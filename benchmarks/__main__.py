@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.ceiling import BATCH, deal_operations, fold_operations, pymongo_rate, raw_rate
+from benchmarks.intake import intake_round
 from services.handoff.book import Book
 from services.handoff.repository import INDEXES, Repository
 from services.handoff.states import Account
@@ -89,13 +90,13 @@ class Bench:
 
     def __init__(self, servers: Servers, folder: Path) -> None:
         self.servers = servers
-        self._folder = folder
+        self.folder = folder
         self.kafka = KafkaSettings(kafka_bootstrap=servers.kafka.bootstrap)
         self.client: AsyncMongoClient[Any] = AsyncMongoClient(servers.mongo.uri)
 
     def start(self, name: str) -> Process:
         """A service process, not started yet."""
-        return Process(name, environment(self.servers, PASSWORD), self._folder, free_port())
+        return Process(name, environment(self.servers, PASSWORD), self.folder, free_port())
 
     async def applied(self, service: str) -> int:
         """Records that the service has applied, as it counts them itself."""
@@ -204,6 +205,12 @@ async def folds_round() -> dict[str, float]:
     return found
 
 
+async def webhooks_round() -> dict[str, float]:
+    """Webhooks that Kafka acknowledged, beside a bare app's."""
+    async with fresh() as bench:
+        return await intake_round(bench.servers, bench.folder)
+
+
 async def memory() -> dict[str, float]:
     """Each service by itself, idle."""
     async with fresh() as bench:
@@ -252,7 +259,7 @@ async def main() -> None:
     rounds = []
     for number in range(ROUNDS):
         with console.status(f"round {number + 1} of {ROUNDS}…"):
-            rounds.append({**await deals_round(), **await folds_round()})
+            rounds.append({**await deals_round(), **await folds_round(), **await webhooks_round()})
     with console.status("memory…"):
         rounds[0] |= await memory()
     median = {
@@ -264,6 +271,7 @@ async def main() -> None:
         ("deals → handoffs, published (1/s)", "deals", "deals ceiling", "≥ 3,000/s; ≥ 0.5"),
         ("folds (1/s)", "folds", "folds ceiling", "≥ 0.8"),
         ("folds against per-event (1/s)", "folds", "per-event transactions", "≥ 100"),
+        ("webhooks on one core (1/s)", "intake ours", "intake bare", "≥ 2,000/s or ≥ 0.7"),
         ("driver: pymongo against motor (1/s)", "pymongo", "motor", "-"),
     ):
         ratio = median[ours] / median[baseline]

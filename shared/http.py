@@ -9,6 +9,7 @@ from typing import Annotated
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Response, status
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import SecretStr
@@ -56,7 +57,7 @@ def build_http(
         """The process answers."""
         return {"status": "live"}
 
-    @app.get("/ready")
+    @app.get("/ready", responses={503: {"description": "Not ready."}})
     async def ready(response: Response) -> dict[str, object]:
         """Events are applied as they come; else 503, and why not."""
         reasons = not_ready()
@@ -64,7 +65,12 @@ def build_http(
             response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
         return {"ready": not reasons, "reasons": reasons}
 
-    @app.get("/metrics", dependencies=[Depends(guard(password))])
+    @app.get(
+        "/metrics",
+        dependencies=[Depends(guard(password))],
+        response_class=PlainTextResponse,
+        responses={401: {"description": "Wrong user or password."}},
+    )
     async def metrics_text() -> Response:
         metrics.ready.set(not not_ready())
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

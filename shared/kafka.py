@@ -130,7 +130,10 @@ class KafkaPublisher:
             max_batch_size=_BATCH,
             max_request_size=MAX_MESSAGE + _BATCH,
         )
-        await self._producer.start()
+        try:
+            await self._producer.start()
+        except KafkaError as error:
+            raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
 
     async def stop(self) -> None:
         """Disconnect; what is not acknowledged by then is still in the outbox."""

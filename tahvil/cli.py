@@ -27,7 +27,7 @@ from shared.contracts.topics import SERVICES, Topic
 from shared.errors import Misconfigured, Transient
 from shared.http import USER
 from shared.outbox import Message
-from tahvil import assigning, checklists, crm, dead_letters, escalating, team
+from tahvil import assigning, checklists, crm, dead_letters, escalating, intake, team
 from tahvil.demo import bar, demo
 from tahvil.provision import ProvisionSettings, provision
 from tahvil.publishing import messages, publish
@@ -42,6 +42,8 @@ assign_app = typer.Typer(no_args_is_help=True, help="Who gets which account, and
 checklist_app = typer.Typer(no_args_is_help=True, help="What is to be done after a deal.")
 policy_app = typer.Typer(no_args_is_help=True, help="Who hears of a deadline, and when.")
 app.add_typer(policy_app, name="policy")
+intake_app = typer.Typer(no_args_is_help=True, help="Webhooks of other systems.")
+app.add_typer(intake_app, name="intake")
 app.add_typer(letters_app, name="dead-letters")
 app.add_typer(assign_app, name="assign")
 app.add_typer(team_app, name="team")
@@ -280,6 +282,24 @@ def preview_policy(
     policy, heard = escalating.preview(world, DeadlineSet.model_validate(fields), source)
     console.print(f"Policy: {policy.name}, version {policy.version}")
     console.print(escalating.drawn(heard, due))
+
+
+@intake_app.command(name="try")
+def try_mapping(
+    mapping: Annotated[str, typer.Argument(help="shipped mapping, or a file such as ./own.yaml")],
+    file: Annotated[Path, typer.Argument(help="a payload as the system sends it")],
+    sources: Annotated[
+        Path | None, typer.Option("--intake", help="intake file; MAPPING is a source in it")
+    ] = None,
+) -> None:
+    """Show the events that a payload would become, or why there are none."""
+    taken = intake.attempt(mapping, file, sources)
+    for event in taken.events:
+        sys.stdout.write(f"{intake.shown(event)}\n")
+    for reason in taken.ignored:
+        console.print(f"ignored: {reason}", markup=False, highlight=False, soft_wrap=True)
+    if taken.refused:
+        raise Misconfigured(f"refused: {'; '.join(taken.refused)}")
 
 
 @letters_app.command("list")

@@ -4,7 +4,7 @@ Every route asks `Sessions.viewer` who knocks, and `Reading` what that viewer se
 """
 
 from collections.abc import Awaitable
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response, status
@@ -80,9 +80,17 @@ class Wanted(BaseModel):
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The body is no JSON."},
+    401: {"description": "Nobody who may."},
+    404: {"description": "There is none of that id."},
+    409: {"description": "The move is not allowed now."},
+}
+
+
 def build_router(reading: Reading, commands: Commands, sessions: Sessions) -> APIRouter:
     """Everything about handoffs, accounts and managers, for machines and scripts."""
-    router = APIRouter(dependencies=[Depends(sessions.viewer)])
+    router = APIRouter(dependencies=[Depends(sessions.viewer)], responses=_REFUSALS)
     _read_handoffs(router, reading, sessions)
     _read_accounts(router, reading, sessions)
     _act(router, reading, commands, sessions)

@@ -8,6 +8,9 @@ from services.handoff.commands import Commands
 from services.handoff.config import Settings
 from services.handoff.directory import Directory
 from services.handoff.handlers import HandoffWork
+from services.handoff.intake import door
+from services.handoff.intake.batches import Batches
+from services.handoff.intake.door import Counters, Door
 from services.handoff.links import Links
 from services.handoff.moving import Mover
 from services.handoff.reading import Reading
@@ -15,7 +18,8 @@ from services.handoff.repository import INDEXES, Repository
 from services.handoff.sessions import Renewal, Sessions
 from shared.clock import utc_now
 from shared.errors import Misconfigured
-from shared.runtime import Plumbing, Service
+from shared.kafka import KafkaPublisher
+from shared.runtime import Loop, Plumbing, Service
 
 
 def build(plumbing: Plumbing[Settings]) -> Service:
@@ -45,6 +49,13 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     router = APIRouter()
     router.include_router(api.build_router(Reading(repository, people), commands, doors))
     router.include_router(login.build_router(doors, mailed, settings, utc_now))
+    loops: list[Loop] = [mover.run, mailed.run]
+    if known := settings.sources():
+        batches = Batches(KafkaPublisher(settings, "handoff-intake"))
+        counters = Counters(plumbing.metrics.registry)
+        taking = Door(sources=known, batches=batches, now=utc_now, counters=counters)
+        router.include_router(door.build_router(taking))
+        loops.append(batches.run)
 
     async def check() -> None:
         if edited := await checklist_store.note(plumbing.database, rules.checklists):
@@ -56,6 +67,6 @@ def build(plumbing: Plumbing[Settings]) -> Service:
         indexes={**INDEXES, **directory.INDEXES, **links.INDEXES, **sessions.INDEXES},
         router=router,
         middleware=(Renewal,),
-        loops=(mover.run, mailed.run),
+        loops=loops,
         check=check,
     )

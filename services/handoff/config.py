@@ -1,5 +1,6 @@
 """Settings of the handoff service: its rules, besides what every service has."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,9 +15,11 @@ from pydantic_settings import BaseSettings
 from services.handoff import checklist_file
 from services.handoff.access import AccessSettings
 from services.handoff.assignment import Policy, Tier
+from services.handoff.intake import sources
+from services.handoff.intake.sources import Source
 from services.handoff.rules import Rules, TierRules
 from shared import working_time
-from shared.config import KafkaSettings, ServiceSettings
+from shared.config import SECRETS, KafkaSettings, ServiceSettings
 from shared.contracts.values import Money
 from shared.errors import Misconfigured
 from shared.smtp import SmtpSettings
@@ -124,6 +127,25 @@ class RulesSettings(BaseSettings):
 
 class Settings(RulesSettings, AccessSettings, SmtpSettings, ServiceSettings):
     """Everything the service reads."""
+
+    intake: Path | None = Field(
+        None, description="YAML file of the systems that send webhooks; none: no intake"
+    )
+
+    def sources(self) -> Mapping[str, Source]:
+        """The systems that send webhooks, with their secrets; `Misconfigured` says what is not."""
+        return sources.read(self.intake, intake_secret) if self.intake else {}
+
+
+def intake_secret(name: str) -> str | None:
+    """A secret of the intake, of the environment or of a secret file."""
+    variable = f"TAHVIL_INTAKE_SECRET_{name.upper()}"
+    if variable in os.environ:
+        return os.environ[variable]
+    try:
+        return (SECRETS / variable.lower()).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

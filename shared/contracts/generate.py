@@ -13,7 +13,7 @@ import yaml
 
 from shared.contracts.event import EventData
 from shared.contracts.registry import EVENTS
-from shared.contracts.topics import COMPACTED, PUBLISHES, READS, SERVICES, Topic
+from shared.contracts.topics import COMPACTED, INTAKE, PUBLISHES, READS, SERVICES, Topic
 
 FOLDER = Path("docs/contracts")
 
@@ -54,7 +54,7 @@ def asyncapi() -> dict[str, Any]:
                 operations[f"{service}-{action}-{topic}"] = {
                     "action": action,
                     "channel": {"$ref": f"#/channels/{topic}"},
-                    "summary": f"{service} {'reads' if action == 'receive' else 'publishes'} it",
+                    "summary": _summary(service, action, topic),
                 }
     return {
         "asyncapi": "3.0.0",
@@ -81,6 +81,15 @@ def asyncapi() -> dict[str, Any]:
             },
         },
     }
+
+
+def _summary(service: str, action: str, topic: Topic) -> str:
+    if action == "receive":
+        return f"{service} reads it"
+    if service == "handoff" and topic in INTAKE:
+        own = ", its own and" if topic is Topic.DEADLINES else ""
+        return f"handoff publishes it{own} what comes in over its HTTP intake"
+    return f"{service} publishes it"
 
 
 def _channel(topic: Topic) -> dict[str, Any]:

@@ -32,9 +32,12 @@ READS: Mapping[str, tuple[Topic, ...]] = MappingProxyType(
 )
 """Which topics each service reads."""
 
+INTAKE = (Topic.DEALS, Topic.ACCOUNTS, Topic.DIRECTORY, Topic.DEADLINES, Topic.NOTIFICATIONS)
+"""Topics that handoff's HTTP intake publishes to for systems that cannot speak Kafka."""
+
 PUBLISHES: Mapping[str, tuple[Topic, ...]] = MappingProxyType(
     {
-        "handoff": (Topic.HANDOFFS, Topic.DEADLINES),
+        "handoff": (Topic.HANDOFFS, *INTAKE),
         "reminders": (Topic.REMINDERS, Topic.DEADLINES),
         "reporting": (),
     }
