@@ -1,24 +1,18 @@
 """Settings of the reminders service."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal
 
 from pydantic import Field, SecretStr
 
 from shared.config import ServiceSettings
+from shared.contracts.values import Email
+from shared.smtp import SmtpSettings
 
 
-class Settings(ServiceSettings):
+class Settings(SmtpSettings, ServiceSettings):
     """Besides what every service has."""
 
-    smtp_host: str = Field(description="mail server")
-    smtp_port: int = Field(587, ge=1, le=65535)
-    smtp_security: Literal["none", "starttls", "tls"] = Field(
-        "starttls", description="none: for a mail catcher on the same machine or network"
-    )
-    smtp_username: str | None = Field(None, description="none: no login")
-    smtp_password: SecretStr | None = Field(None, description="password of smtp_username")
-    mail_from: str = Field("Tahvil <tahvil@localhost>", description="sender of every mail")
     remind_before: timedelta = Field(
         timedelta(hours=24), description="how long before a deadline the first reminder comes"
     )
@@ -26,4 +20,35 @@ class Settings(ServiceSettings):
         timedelta(days=7),
         description="a deadline that is known only this long after it was due is recorded as "
         "missed, and nobody is written to: an import of old deals is no storm of mail",
+    )
+    mail_unsubscribe: Email | None = Field(
+        None, description="who takes people off summaries and notices; none: no List-Unsubscribe"
+    )
+    telegram_token: SecretStr | None = Field(None, description="of the bot; none: no Telegram")
+    telegram_api: str = Field("https://api.telegram.org", description="or a server of your own")
+    bale_token: SecretStr | None = Field(None, description="of the bot; none: no Bale")
+    bale_api: str = Field("https://tapi.bale.ai", description="where Bale's bots are")
+    slack_token: SecretStr | None = Field(
+        None, description="of an app that may chat:write (xoxb-); none: no Slack"
+    )
+    slack_api: str = Field("https://slack.com/api", description="where Slack's API is")
+    apprise: Mapping[str, SecretStr] = Field(
+        default_factory=dict,
+        description="other channels, such as SMS: JSON of name to Apprise URL with {address} in it",
+    )
+    webhook_keys: Mapping[str, SecretStr] = Field(
+        default_factory=dict,
+        description='JSON of host, or "*", to whsec_ key; an old key may follow the new one',
+    )
+    webhook_hosts: tuple[str, ...] = Field(
+        (), description="JSON list of own hosts, or host:port, that may be private and plain HTTP"
+    )
+    messages_per_hour: int = Field(
+        20, ge=1, description="to one person; what is more comes in one summary"
+    )
+    patience: timedelta = Field(
+        timedelta(hours=4), description="how long one channel is tried before the next"
+    )
+    patience_important: timedelta = Field(
+        timedelta(minutes=15), description="the same for important messages with another channel"
     )

@@ -1,7 +1,7 @@
 """The rules of deadlines and reminders. Nothing here reads a clock, logs or awaits."""
 
-import random
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -10,10 +10,6 @@ from shared.contracts.event import EventData
 from shared.contracts.ids import derived
 from shared.contracts.notifications import NotificationRequested
 from shared.contracts.reminders import DeadlineMissed
-
-RETRY_BASE, RETRY_CAP = timedelta(seconds=5), timedelta(hours=1)
-ATTEMPTS = 12
-"""With full jitter up to the cap these last some four hours: a mail server's bad morning."""
 
 
 class Status(StrEnum):
@@ -75,6 +71,19 @@ class Reminder:
     account_name: str | None = None
     due_at: datetime | None = None
     body: str | None = None
+    important: bool = False
+    """Not held back by quiet hours, digests or the hourly limit."""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """The title by language; `title` where a language has none."""
+    step: int | None = None
+    late_by: timedelta | None = None
+    """How much later than it should have been it was made: the service was down."""
+    gathers: bool = False
+    """Whether it is the envelope around others, a digest; `title` is their kind."""
+    unreached: tuple[str, ...] = ()
+    """People it was for, one after the other, whom it did not reach."""
+    reason: str | None = None
+    """Why it did not reach the last of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +172,6 @@ def notify(data: NotificationRequested) -> Reminder:
         title=data.title,
         body=data.body,
     )
-
-
-def next_attempt(attempts: int, chance: random.Random) -> timedelta | None:
-    """How long to wait after so many failed attempts (full jitter); None: give up."""
-    if attempts >= ATTEMPTS:
-        return None
-    longest = min(RETRY_CAP, RETRY_BASE * 2**attempts)
-    return timedelta(seconds=chance.uniform(0, longest.total_seconds()))
 
 
 def _reminder(deadline: Deadline, kind: Kind) -> Reminder:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
+from services.reminders import outgoing
 from services.reminders.domain import Deadline, Fired, Reminder, Status, Timer
 from shared.contracts.directory import PersonRemoved, PersonUpserted
 from shared.contracts.event import EventData
@@ -27,15 +27,9 @@ from shared.mongo import (
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "deadlines": [IndexModel("owner_id")],
     "timers": [IndexModel("at"), IndexModel("deadline_id")],
-    "reminders": [
-        IndexModel("next_at", partialFilterExpression={"state": "pending"}),
-        IndexModel("claim", partialFilterExpression={"state": "pending"}),
-    ],
+    **outgoing.INDEXES,
     "people": [],
 }
-
-CLAIM = timedelta(seconds=60)
-"""How long a reminder is in one process's hands; after that another sends it, with the same id."""
 
 
 @dataclass(slots=True)
@@ -51,14 +45,6 @@ class Book:
         """Take over a deadline's new state and the timers it has from now on."""
         self.deadlines[deadline.id] = deadline
         self.changed[deadline.id] = deadline, timers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """A reminder in this process's hands."""
-
-    reminder: Reminder
-    attempts: int
 
 
 class Repository:
@@ -132,46 +118,6 @@ class Repository:
         await self._replace({r.deadline.id: r.deadline for r in results}.values(), session)
         await self._add([r.reminder for r in results if r.reminder], now, session)
 
-    async def claim(self, claim: str, now: datetime, limit: int) -> list[Pending]:
-        """Take pending reminders into this process's hands, for a bounded time."""
-        open_rows = await find(
-            self._reminders,
-            {"state": "pending", "next_at": {"$lte": now}},
-            projection={"next_at": 1},
-            sort=[("next_at", 1)],
-            limit=limit,
-        )
-        await write(
-            self._reminders,
-            [
-                UpdateOne(
-                    {"_id": row["_id"], "state": "pending", "next_at": row["next_at"]},
-                    {"$set": {"next_at": now + CLAIM, "claim": claim}, "$inc": {"attempts": 1}},
-                )
-                for row in open_rows
-            ],
-        )
-        mine = await find(self._reminders, {"state": "pending", "claim": claim})
-        return [Pending(reminder=_reminder(row), attempts=row["attempts"]) for row in mine]
-
-    async def people(self, ids: Iterable[str]) -> dict[str, Document]:
-        """Who is to be written to, and where."""
-        rows = await find(self._people, {"_id": {"$in": sorted(set(ids))}})
-        return {row["_id"]: row for row in rows}
-
-    async def finish(
-        self, states: Mapping[str, Mapping[str, Any]], claim: str, session: Session
-    ) -> int:
-        """Write what became of reminders in hand; how many were still in this process's hands."""
-        return await write(
-            self._reminders,
-            [
-                UpdateOne({"_id": identity, "claim": claim}, {"$set": dict(state)})
-                for identity, state in states.items()
-            ],
-            session=session,
-        )
-
     async def _load(self, ids: Iterable[str], session: Session) -> dict[str, Deadline]:
         rows = await find(self._deadlines, {"_id": {"$in": list(ids)}}, session=session)
         return {row["_id"]: _deadline(row) for row in rows}
@@ -184,29 +130,10 @@ class Repository:
         )
 
     async def _add(self, reminders: Iterable[Reminder], now: datetime, session: Session) -> None:
-        # A reminder that was made before is left as it is: sent once is enough.
-        await write(
-            self._reminders,
-            [
-                UpdateOne(
-                    {"_id": r.id},
-                    {
-                        "$setOnInsert": {
-                            **{k: v for k, v in _document(r).items() if k != "_id"},
-                            "state": "pending",
-                            "next_at": now,
-                            "attempts": 0,
-                        }
-                    },
-                    upsert=True,
-                )
-                for r in reminders
-            ],
-            session=session,
-        )
+        await outgoing.add(self._reminders, reminders, now, session)
 
 
-def _document(state: Deadline | Reminder) -> Document:
+def _document(state: Deadline) -> Document:
     fields: Document = {name: getattr(state, name) for name in state.__slots__}
     return {"_id": fields.pop("id"), **fields}
 
@@ -223,11 +150,6 @@ def _timer(row: Document) -> Timer:
     return Timer(**{name: row[name] for name in ("deadline_id", "kind", "at")})
 
 
-def _reminder(row: Document) -> Reminder:
-    names = Reminder.__dataclass_fields__.keys() - {"id"}
-    return Reminder(id=row["_id"], **{name: row[name] for name in names})
-
-
 def _person(person: PersonUpserted | PersonRemoved) -> UpdateOne:
     if isinstance(person, PersonRemoved):
         return UpdateOne({"_id": person.person_id}, {"$set": {"active": False}}, upsert=True)
@@ -236,6 +158,12 @@ def _person(person: PersonUpserted | PersonRemoved) -> UpdateOne:
         "email": person.email,
         "language": person.language,
         "time_zone": person.time_zone,
+        "reports_to": person.reports_to,
+        "channels": [channel.model_dump() for channel in person.channels],
+        "quiet_hours": [hours.model_dump() for hours in person.quiet_hours],
+        # As pairs: a kind may hold characters that the names of fields may not.
+        "digest": [[kind, every] for kind, every in person.digest.items()],
+        "digest_at": person.digest_at,
         "active": True,
     }
     return UpdateOne({"_id": person.person_id}, {"$set": known}, upsert=True)

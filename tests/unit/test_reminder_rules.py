@@ -1,13 +1,10 @@
 """The rules of reminders, with no server and no clock."""
 
-import random
 from datetime import timedelta
 
 import pytest
 
 from services.reminders.domain import (
-    ATTEMPTS,
-    RETRY_CAP,
     Deadline,
     Fired,
     Kind,
@@ -15,7 +12,6 @@ from services.reminders.domain import (
     change,
     fire,
     move,
-    next_attempt,
     timers,
 )
 from shared.contracts.deadlines import DeadlineMoved
@@ -101,15 +97,6 @@ def test_what_has_ended_does_not_begin_again() -> None:
     assert change(deadline(Status.MET), Status.OPEN).status == Status.MET
     assert change(deadline(Status.CANCELLED), Status.MET).status == Status.CANCELLED
     assert change(deadline(Status.MISSED), Status.MET).status == Status.MET
-
-
-def test_retries_wait_longer_up_to_a_cap_and_end() -> None:
-    chance = random.Random(1)
-    for attempts in range(1, ATTEMPTS):
-        wait = next_attempt(attempts, chance)
-        assert wait is not None
-        assert timedelta(0) <= wait <= RETRY_CAP
-    assert next_attempt(ATTEMPTS, chance) is None
 
 
 def test_a_deadline_in_the_first_year_has_timers() -> None:
