@@ -8,7 +8,6 @@ from typing import Any
 from shared.errors import Misconfigured
 from tahvil.servers.process import kept_port
 
-
 Answer = Callable[[str], Awaitable[str | None]]
 """Asked with the recipient's address; the reply to give instead of keeping or accepting."""
 

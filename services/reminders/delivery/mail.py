@@ -71,11 +71,11 @@ class Mail:
             # Of deadlines nobody can unsubscribe: they are the work itself.
             mail["List-Unsubscribe"] = f"<mailto:{self._unsubscribe}?subject=unsubscribe>"
         mail["Auto-Submitted"] = "auto-generated"
-        mail["Content-Language"] = recipient.language
         mail.set_content(text.text, cte="quoted-printable")
         mail.add_alternative(
             self._writer.write(letter, "mail.html").text, subtype="html", cte="quoted-printable"
         )
+        mail["Content-Language"] = recipient.language  # last: new content takes such headers away
         return mail
 
     async def _send(self, connection: aiosmtplib.SMTP, letter: Letter) -> Outcome:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
-from jinja2 import PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from services.reminders.delivery import language
@@ -49,17 +49,22 @@ class Written:
 
 
 class Writer:
-    """Writes messages. One environment a language, made once."""
+    """Writes messages. Two environments a language, made once: plain text, and HTML.
+
+    Two, because a sentence that both use must be escaped in one of them: Jinja takes what a macro
+    gives to an HTML template for safe.
+    """
 
     def __init__(self) -> None:
-        self._environments = {name: _environment(name) for name in language.DIRECTIONS}
+        self._plain = {name: environment(name, html=False) for name in language.DIRECTIONS}
+        self._html = {name: environment(name, html=True) for name in language.DIRECTIONS}
 
     def write(self, letter: Letter, form: Form) -> Written:
         """A message in one of its forms."""
-        environment = self._environments[letter.recipient.language]
-        view = _view(letter)
-        words: Any = environment.get_template("words.jinja").make_module({"m": view})
-        text = environment.get_template(form).render(m=view)
+        spoken, view = letter.recipient.language, _view(letter)
+        words: Any = self._plain[spoken].get_template("words.jinja").make_module({"m": view})
+        written = (self._html if form == "mail.html" else self._plain)[spoken]
+        text = written.get_template(form).render(m=view)
         return Written(one_line(words.subject(view)), text.strip() + "\n")
 
 
@@ -95,8 +100,8 @@ def _view(letter: Letter) -> dict[str, Any]:
         "language": recipient.language,
         "direction": language.DIRECTIONS[recipient.language],
         "fonts": language.FONTS[recipient.language],
-        "name": recipient.name,
-        "headline": f"{title} - {reminder.account_name}" if reminder.account_name else title,
+        "name": one_line(recipient.name),
+        "headline": f"{title} - {shared['account']}" if shared["account"] else title,
         "late": reminder.late_by and language.length(reminder.late_by, recipient.language),
         "listed": [_about(member, letter) for member in members],
         "total": len(letter.item.members),
@@ -111,8 +116,8 @@ def _about(reminder: Reminder, letter: Letter) -> dict[str, Any]:
     gone = reminder.unreached[-1] if reminder.unreached else None
     return {
         "family": family(reminder),
-        "title": reminder.titles.get(to.language, reminder.title),
-        "account": reminder.account_name,
+        "title": one_line(reminder.titles.get(to.language, reminder.title)),
+        "account": reminder.account_name and one_line(reminder.account_name),
         "due": reminder.due_at and language.moment(reminder.due_at, to.language, to.time_zone),
         "body_lines": (reminder.body or "").splitlines(),
         "unreached": gone and letter.names.get(gone, gone),
@@ -120,18 +125,19 @@ def _about(reminder: Reminder, letter: Letter) -> dict[str, Any]:
     }
 
 
-def _environment(name: str) -> SandboxedEnvironment:
-    environment = SandboxedEnvironment(
+def environment(name: str, *, html: bool) -> SandboxedEnvironment:
+    """Where the templates of a language are rendered."""
+    made = SandboxedEnvironment(
         loader=PackageLoader("services.reminders"),
-        autoescape=select_autoescape(["html"]),
+        autoescape=html,
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    install: Any = environment
+    install: Any = made
     install.install_gettext_translations(_translations(name), newstyle=True)
-    return environment
+    return made
 
 
 @lru_cache
