@@ -70,9 +70,11 @@ class Outward:
         tls: ssl.SSLContext | None = None,
         network: httpcore.AsyncNetworkBackend | None = None,
         deadline: float = DEADLINE,
+        ports: Collection[int] = PORTS,
     ) -> None:
         self._allowed = frozenset(name.lower() for name in allowed)
         self._deadline = deadline
+        self._ports = ports
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls or ssl.create_default_context(),
             max_connections=None,  # each endpoint's lane has its own limit
@@ -134,8 +136,8 @@ class Outward:
         if not self._is_allowed(host, port):
             if not secure:
                 raise Blocked("the address must begin with https://")
-            if port not in PORTS:
-                raise Blocked(f"port {port} is not one of {', '.join(map(str, sorted(PORTS)))}")
+            if port not in self._ports:
+                raise Blocked(f"port {port} is none that webhooks go to")
         return host, port, secure, target
 
     def _is_allowed(self, host: str, port: int) -> bool:
@@ -172,8 +174,10 @@ class _Checked(httpcore.AsyncNetworkBackend):
         error: Exception = httpcore.ConnectError("the name has no address")
         for address in addresses[:ADDRESSES_TRIED]:
             try:
-                return await self._network.connect_tcp(
-                    address, port, timeout, local_address, socket_options
+                return _Closing(
+                    await self._network.connect_tcp(
+                        address, port, timeout, local_address, socket_options
+                    )
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
                 error = failed
@@ -191,6 +195,42 @@ class _Checked(httpcore.AsyncNetworkBackend):
     @override
     async def sleep(self, seconds: float) -> None:
         await self._network.sleep(seconds)
+
+
+class _Closing(httpcore.AsyncNetworkStream):
+    """A stream that is closed when a handshake is given up: httpcore leaves it open then."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    @override
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self._stream.aclose()
+            raise
+
+    @override
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return await self._stream.read(max_bytes, timeout)
+
+    @override
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, timeout)
+
+    @override
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    @override
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 def retry_after(text: str | None, now: datetime) -> timedelta | None:
