@@ -257,6 +257,7 @@ def _new(reminder: Reminder, at: datetime) -> Document:
         "unreached": list(reminder.unreached),
         "late_by": late and late.total_seconds(),
         "state": "pending",
+        "made_at": at,
         "next_at": at,
         "attempts": 0,
     }
@@ -298,6 +299,7 @@ def _pending(row: Document) -> Pending:
     return Pending(
         reminder=_reminder(row),
         attempts=row["attempts"],
+        made_at=row.get("made_at"),
         since=row.get("since"),
         tried=tuple(row.get("tried", ())),
         reasons=tuple(row.get("reasons", ())),

@@ -52,6 +52,7 @@ class Pending:
     reminder: Reminder
     attempts: int = 1
     """On the channel it is on, this one included."""
+    made_at: datetime | None = None
     since: datetime | None = None
     """When that channel was first tried."""
     tried: tuple[str, ...] = ()

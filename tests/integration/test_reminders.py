@@ -104,3 +104,29 @@ async def test_a_notification_of_another_system_is_delivered(reminding: System) 
     )
     (mail,) = await mails(reminding, 1)
     assert mail["Subject"] == "Your week"
+
+
+async def test_killed_between_sending_and_recording_it_sends_again_with_the_same_id(
+    reminding: System,
+) -> None:
+    smtp = reminding.servers.smtp
+
+    async def hang(_address: str) -> None:
+        await asyncio.sleep(3600)
+
+    smtp.after_keeping = hang  # the mail is there; the service is not told so
+    await say(reminding, deadline("k", minutes=-1))
+    await mails(reminding, 1)
+    (process,) = [one for one in reminding.processes if one.name == "reminders"]
+    await reminding.kill(process)
+    smtp.after_keeping = None
+    rows = reminding.mongo["reminders"]["reminders"]
+    (row,) = await rows.find().to_list()
+    assert row["state"] == "pending"
+    # The minute of the dead process's claim passes.
+    await rows.update_one({"_id": row["_id"]}, {"$set": {"next_at": row["made_at"]}})
+    await reminding.start("reminders")
+    first, again = await mails(reminding, 2)
+    assert first["Message-ID"] == again["Message-ID"] == f"<{row['_id']}@tahvil>"
+    await reminding.settled()
+    assert (await reminding.figure_table("reminders?by=event"))[("sent",)][0] == 1

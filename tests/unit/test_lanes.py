@@ -163,6 +163,7 @@ async def test_a_batch_over_one_connection_is_one_failure() -> None:
     one = lane(sender, clock)
     await carry(one, clock, 50)
     assert one.breaker.failures == 1
+    assert all(isinstance(outcome, Later) for outcome in await carry(one, clock, 200))
 
 
 async def test_a_bug_with_one_message_ends_nothing_and_shows_no_address(

@@ -1,4 +1,4 @@
-"""No request to a private address, a redirect or a name that changes its mind; a listener proves it.
+"""No request to a private address, a redirect or a name that changes its mind.
 
 The receiver listens on every address of this machine, so that a connection to any of them counts.
 """
@@ -70,7 +70,7 @@ class Names:
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    async with Receiver(port=free_port()).listening(("0.0.0.0", "::")) as listening:  # noqa: S104
+    async with Receiver(port=free_port()).listening(("0.0.0.0", "::")) as listening:
         yield listening
 
 

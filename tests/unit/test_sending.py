@@ -48,6 +48,7 @@ from tests.support.letters import reminder
 HOUR = timedelta(hours=1)
 LIMITS = Limits()
 TEHRAN = "Asia/Tehran"
+MONDAYS = QuietHours(since="12:00", until="13:00", days=("mon",))
 NIGHT = QuietHours(since="22:00", until="07:00")
 
 
@@ -176,7 +177,8 @@ def at(text: str, zone: str = "UTC") -> datetime:
         ),
         # The night of a clock change, an hour longer
         ((NIGHT,), "Europe/Berlin", "2026-10-24T23:00", "2026-10-25T07:00"),
-        ((QuietHours(since="12:00", until="13:00", days=("mon",)),), "UTC", "2026-11-24T12:30", None),
+        ((MONDAYS,), "UTC", "2026-11-24T12:30", None),
+        ((MONDAYS,), "UTC", "2026-11-23T12:30", "2026-11-23T13:00"),
     ],
 )  # fmt: skip
 def test_quiet_hours(hours: tuple[QuietHours, ...], zone: str, now: str, until: str | None) -> None:

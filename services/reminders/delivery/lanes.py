@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 BACKLOG = 100
 """Messages that wait for one endpoint in one process; more are handed back for a while."""
+BACKLOG_CALLS = 20
+"""The same where one call takes many messages."""
 PROBED_AGAIN = timedelta(seconds=5)
 """When the rest is looked at again while one attempt shows whether an endpoint works."""
 SPREAD = 5.0  # seconds over which what was held back comes again, so that it does not come at once
@@ -50,7 +52,8 @@ class Lane:
 
     async def carry(self, letters: Sequence[Letter], begin_by: datetime) -> list[Outcome]:
         """Send what can be sent; what could not be begun in time is held, not failed."""
-        room = max(0, BACKLOG - self.waiting)
+        most = max(BACKLOG, BACKLOG_CALLS * self._sender.together)
+        room = max(0, most - self.waiting)
         taken, rest = letters[:room], letters[room:]
         self.waiting += len(taken)
         try:

@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 200
 IDLE = 0.25  # seconds between looks when nothing is pending
-IN_FLIGHT = 2000  # messages in this process's hands; one endpoint's lane holds a hundred of them
+IN_FLIGHT = 2000  # messages in this process's hands: of one receiver 100, of the mail server 1000
 BEGUN_WITHIN = timedelta(seconds=25)
 """Of its claim a message must be begun in this; an attempt and its record fit in what is left."""
 RECORDED_AT_ONCE = 500

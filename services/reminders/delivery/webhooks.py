@@ -1,5 +1,6 @@
 """Signed webhooks (Standard Webhooks): a program is told instead of a person."""
 
+import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -108,21 +109,24 @@ class Webhooks:
 
 
 def _dumped(letter: Letter, data: Mapping[str, Any]) -> bytes:
-    due = letter.item.reminder.due_at
-    at = (due or letter.now).isoformat()
+    at = (letter.item.made_at or letter.now).isoformat()
     content = {"type": f"reminder.{letter.item.reminder.kind}", "timestamp": at, "data": data}
     return json.dumps(content, ensure_ascii=False).encode()
 
 
 def _signers(host: str, both: SecretStr) -> list[Webhook]:
     keys = both.get_secret_value().split()
-    try:
-        made = [Webhook(key) for key in keys]
-    except Exception:  # noqa: BLE001 - whatever it is, it must not be shown: it may hold the key
-        made = []
-    if not 1 <= len(made) <= KEYS:
+    if not 1 <= len(keys) <= KEYS or not all(_is_key(key) for key in keys):
         raise Misconfigured(
             f"TAHVIL_WEBHOOK_KEYS: {host}: one key, or the new and the old one with a space "
-            "between, each as whsec_ and base64"
+            "between, each as whsec_ and the base64 of 24 to 64 random bytes"
         )
-    return made
+    return [Webhook(key) for key in keys]
+
+
+def _is_key(text: str) -> bool:
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return False
+    return text.startswith("whsec_") and 24 <= len(key) <= 64
