@@ -7,7 +7,7 @@ import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 from urllib.error import HTTPError
 from urllib.parse import quote
 
@@ -17,13 +17,17 @@ from rich.progress import Progress
 from rich.table import Table
 
 from services.handoff.config import RulesSettings
+from services.reminders import files
+from services.reminders.config import RulesSettings as EscalationSettings
 from shared.clock import utc_now
 from shared.contracts.cloudevents import Skipped, Unreadable, decode
+from shared.contracts.deadlines import DeadlineSet
+from shared.contracts.directory import Tier
 from shared.contracts.topics import SERVICES, Topic
 from shared.errors import Misconfigured, Transient
 from shared.http import USER
 from shared.outbox import Message
-from tahvil import assigning, crm, dead_letters, team
+from tahvil import assigning, crm, dead_letters, escalating, team
 from tahvil.demo import bar, demo
 from tahvil.provision import ProvisionSettings, provision
 from tahvil.publishing import messages, publish
@@ -35,6 +39,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 letters_app = typer.Typer(no_args_is_help=True, help="Records that a service set aside.")
 team_app = typer.Typer(no_args_is_help=True, help="The people the services know.")
 assign_app = typer.Typer(no_args_is_help=True, help="Who gets which account, and why.")
+policy_app = typer.Typer(no_args_is_help=True, help="Who hears of a deadline, and when.")
+app.add_typer(policy_app, name="policy")
 app.add_typer(letters_app, name="dead-letters")
 app.add_typer(assign_app, name="assign")
 app.add_typer(team_app, name="team")
@@ -192,6 +198,50 @@ def run_simulation(
     console.print(assigning.compared(now, other))
     for line in assigning.told(now, other):
         console.print(line)
+
+
+@policy_app.command("check")
+def check_policy(file: Annotated[Path, typer.Argument(help="policies.yaml")]) -> None:
+    """Read a file of escalation policies, or say which line is wrong and what to write."""
+    console.print(escalating.checked(files.policies(file)))
+
+
+@policy_app.command("preview")
+def preview_policy(
+    file: Annotated[Path, typer.Argument(help="policies.yaml")],
+    *,
+    deadline: Annotated[str, typer.Option(help="due time, e.g. 2026-12-01T12:00+03:30")],
+    owner: Annotated[str, typer.Option(help="id of whoever must have done it")],
+    directory: Annotated[Path | None, typer.Option(help="team.yaml; none: made-up people")] = None,
+    calendars: Annotated[Path | None, typer.Option(help="calendars.yaml")] = None,
+    title: Annotated[str, typer.Option(help="of the deadline")] = "A deadline",
+    step: Annotated[str | None, typer.Option(help="of the deadline")] = None,
+    kind: Annotated[str | None, typer.Option(help="of the deadline")] = None,
+    tier: Annotated[str | None, typer.Option(help="of its account")] = None,
+    source: Annotated[str, typer.Option(help="who set it")] = "/tahvil/handoff",
+    salesperson: Annotated[str | None, typer.Option(help="id")] = None,
+) -> None:
+    """Draw who hears what and when if nobody does anything. Needs no running system."""
+    if tier not in (None, *get_args(Tier)):
+        raise Misconfigured(f"--tier: {', '.join(get_args(Tier))}")
+    settings = EscalationSettings()
+    world = settings.model_copy(
+        update={"policies": file, "calendars": calendars or settings.calendars}
+    ).world()
+    if directory:
+        known = escalating.people(team.read(directory, utc_now()))
+        world = escalating.in_directory(world, known, owner, str(directory))
+    else:
+        world = escalating.standing_in(world, owner)
+    due = escalating.instant(deadline)
+    fields = {
+        "deadline_id": "preview", "subject_id": "preview", "title": title, "owner_id": owner,
+        "due_at": due, "set_at": datetime(1, 1, 1, tzinfo=UTC), "step": step, "kind": kind,
+        "tier": tier, "salesperson_id": salesperson,
+    }  # fmt: skip
+    policy, heard = escalating.preview(world, DeadlineSet.model_validate(fields), source)
+    console.print(f"Policy: {policy.name}, version {policy.version}")
+    console.print(escalating.drawn(heard, due))
 
 
 @letters_app.command("list")

@@ -50,7 +50,8 @@ def read(file: Path, at: datetime) -> list[Event]:
 
 
 def _events(person: _Person, at: datetime) -> list[Event]:
-    fields = person.model_dump(exclude={"absences"})
+    # What the file does not say is not said: who names no time zone has the calendar's.
+    fields = person.model_dump(exclude={"absences"}, exclude_unset=True)
     datas: list[EventData] = [PersonUpserted.model_validate(fields)]
     if person.absences:
         datas.append(AbsenceSet(person_id=person.person_id, absences=person.absences))

@@ -7,6 +7,7 @@ from services.reminders.delivery.build import channels
 from services.reminders.delivery.loop import Delivery
 from services.reminders.handlers import RemindersWork
 from services.reminders.outgoing import Outgoing
+from services.reminders.recalculation import Recalculation
 from services.reminders.repository import INDEXES, Repository
 from services.reminders.sending import Limits
 from services.reminders.timers import Timers
@@ -17,11 +18,16 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     """Put the service together."""
     settings = plumbing.settings
     repository = Repository(plumbing.database)
+    world = settings.world()
     timers = Timers(
         repository=repository,
         outbox=plumbing.outbox,
         relay=plumbing.relay,
-        stale_after=settings.stale_after,
+        world=world,
+        registry=plumbing.metrics.registry,
+    )
+    recalculation = Recalculation(
+        repository=repository, outbox=plumbing.outbox, relay=plumbing.relay, world=world
     )
     deliveries = Counter(
         "tahvil_deliveries",
@@ -43,7 +49,7 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     )
     return Service(
         name="reminders",
-        work=lambda: RemindersWork(repository, settings.remind_before),
+        work=lambda: RemindersWork(repository, world),
         indexes=INDEXES,
-        loops=(timers.run, delivery.run),
+        loops=(timers.run, recalculation.run, delivery.run),
     )

@@ -1,15 +1,18 @@
-"""The rules of deadlines and reminders. Nothing here reads a clock, logs or awaits."""
+"""The rules of deadlines: when they are due. Nothing here reads a clock, logs or awaits.
+
+Who hears of them is in `escalation`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from services.reminders.calendars import Interval, stretched
 from shared.contracts.deadlines import DeadlineMoved, DeadlineSet
-from shared.contracts.event import EventData
 from shared.contracts.ids import derived
 from shared.contracts.notifications import NotificationRequested
-from shared.contracts.reminders import DeadlineMissed
+from shared.working_time import Calendar
 
 
 class Status(StrEnum):
@@ -23,11 +26,22 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+ENDED = (Status.MET, Status.CANCELLED)
+
+
 class Kind(StrEnum):
-    """Which moment of a deadline a timer or a reminder is for."""
+    """What a reminder says of its deadline."""
 
     BEFORE = "before"
     DUE = "due"
+    OVERDUE = "overdue"
+    """To the owner again, after it was due."""
+    ESCALATED = "escalated"
+    """To somebody else, after it was due."""
+    RETURNED = "returned"
+    """To who acknowledged it or put it off: the time is up and it is not done."""
+    RECALCULATED = "recalculated"
+    """To the owner: due at another time because a calendar has changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,23 +53,30 @@ class Deadline:
     title: str
     owner_id: str
     due_at: datetime
+    said_due_at: datetime
+    """What was said last; `due_at` is later by the working time of the pauses since then."""
     account_id: str | None = None
     account_name: str | None = None
+    titles: Mapping[str, str] = field(default_factory=dict)
+    step: str | None = None
+    kind: str | None = None
+    tier: str | None = None
+    source: str | None = None
+    salesperson_id: str | None = None
     status: Status = Status.OPEN
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timer:
-    """A moment at which a deadline is looked at again."""
-
-    deadline_id: str
-    kind: Kind
-    at: datetime
+    missed_at: datetime | None = None
+    """When it was found past due; none any more once it has another time."""
+    pauses: tuple[Interval, ...] = ()
+    """Those that are over."""
+    paused_at: datetime | None = None
+    resumed_at: datetime | None = None
+    """A resumption whose pause has not been heard of: it may come yet."""
 
     @property
-    def id(self) -> str:
-        """One timer for one moment of a deadline: setting it again moves it."""
-        return f"{self.deadline_id}:{self.kind}"
+    def known(self) -> dict[str, str | None]:
+        """What policies can ask for."""
+        names = ("step", "title", "source", "tier", "kind")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,18 +87,23 @@ class Reminder:
     recipient_id: str
     kind: str
     title: str
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """The title by language, where somebody gave it."""
+    important: bool = False
+    """Not held back by quiet hours, digests or the hourly limit."""
     deadline_id: str | None = None
     account_id: str | None = None
     account_name: str | None = None
+    step: str | None = None
+    """Of the deadline, such as welcome-call."""
+    owner_name: str | None = None
+    """Whose deadline it is, where the recipient is another."""
     due_at: datetime | None = None
-    body: str | None = None
-    important: bool = False
-    """Not held back by quiet hours, digests or the hourly limit."""
-    titles: Mapping[str, str] = field(default_factory=dict)
-    """The title by language; `title` where a language has none."""
-    step: int | None = None
+    old_due_at: datetime | None = None
+    """Of a recalculated deadline."""
     late_by: timedelta | None = None
-    """How much later than it should have been it was made: the service was down."""
+    """How much later than it should the message comes; None: in time."""
+    body: str | None = None
     gathers: bool = False
     """Whether it is the envelope around others, a digest; `title` is their kind."""
     unreached: tuple[str, ...] = ()
@@ -86,81 +112,95 @@ class Reminder:
     """Why it did not reach the last of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fired:
-    """What a timer brought about."""
-
-    deadline: Deadline
-    reminder: Reminder | None = None
-    publish: tuple[EventData, ...] = ()
-
-
-def set_deadline(data: DeadlineSet) -> Deadline:
+def set_deadline(data: DeadlineSet, source: str | None = None) -> Deadline:
     """Begin a deadline, or begin it anew: the latest word holds."""
+    due = _kept(data.due_at)
     return Deadline(
         id=data.deadline_id,
         subject_id=data.subject_id,
         account_id=data.account_id,
         account_name=data.account_name,
         title=data.title,
+        titles={str(name): text for name, text in (data.titles or {}).items()},
+        step=data.step,
+        kind=data.kind,
+        tier=data.tier,
+        source=source,
+        salesperson_id=data.salesperson_id,
         owner_id=data.owner_id,
-        due_at=data.due_at,
+        due_at=due,
+        said_due_at=due,
     )
 
 
 def move(deadline: Deadline, data: DeadlineMoved) -> Deadline:
-    """Give a deadline another time, and maybe another owner. What is done stays done."""
-    status = Status.OPEN if deadline.status == Status.MISSED else deadline.status
-    owner = data.owner_id or deadline.owner_id
-    return replace(deadline, due_at=data.due_at, owner_id=owner, status=status)
+    """Give a deadline another time, and maybe another owner. What is done stays done.
 
-
-def change(deadline: Deadline, status: Status) -> Deadline:
-    """Pause, resume, meet or cancel. What has ended does not begin again."""
-    if deadline.status in (Status.MET, Status.CANCELLED):
-        return deadline
-    return replace(deadline, status=status)
-
-
-def timers(deadline: Deadline, before: timedelta) -> list[Timer]:
-    """When an open deadline must be looked at."""
-    if deadline.status != Status.OPEN:
-        return []
-    try:
-        first = deadline.due_at - before
-    except OverflowError:  # due in the year 1
-        first = deadline.due_at
-    return [
-        Timer(deadline_id=deadline.id, kind=Kind.BEFORE, at=first),
-        Timer(deadline_id=deadline.id, kind=Kind.DUE, at=deadline.due_at),
-    ]
-
-
-def fire(deadline: Deadline, kind: Kind, now: datetime, stale_after: timedelta) -> Fired:
-    """Remind, and record that a deadline is missed.
-
-    A first reminder that comes only when the time is up gives way to the one that says so.
+    Pauses before the word are in it already; one that lasts moves the new time from then on.
     """
-    if deadline.status != Status.OPEN:
-        return Fired(deadline)
-    if kind == Kind.BEFORE:
-        if now >= deadline.due_at:
-            return Fired(deadline)
-        return Fired(deadline, _reminder(deadline, kind))
-    missed = DeadlineMissed(
-        deadline_id=deadline.id,
-        subject_id=deadline.subject_id,
-        account_id=deadline.account_id,
-        owner_id=deadline.owner_id,
-        due_at=deadline.due_at,
-        missed_at=now,
+    owner, due = data.owner_id or deadline.owner_id, _kept(data.due_at)
+    if deadline.status in ENDED or due == deadline.due_at:
+        return replace(deadline, owner_id=owner)
+    return replace(
+        deadline,
+        owner_id=owner,
+        status=Status.OPEN if deadline.status == Status.MISSED else deadline.status,
+        missed_at=None,
+        due_at=due,
+        said_due_at=due,
+        pauses=(),
+        paused_at=deadline.paused_at and max(deadline.paused_at, data.moved_at),
     )
-    stale = now - deadline.due_at > stale_after
-    return Fired(
-        replace(deadline, status=Status.MISSED),
-        None if stale else _reminder(deadline, kind),
-        (missed,),
-    )
+
+
+def pause(deadline: Deadline, at: datetime, calendar: Calendar) -> Deadline:
+    """Stop the clock. A pause in a pause is the same pause, from the earlier of the two."""
+    if deadline.status in ENDED:
+        return deadline
+    if deadline.resumed_at and at <= deadline.resumed_at:  # they came the wrong way round
+        over = (*deadline.pauses, (at, deadline.resumed_at))
+        return reckoned(replace(deadline, pauses=over, resumed_at=None), calendar)
+    begun = min(at, deadline.paused_at) if deadline.paused_at else at
+    return replace(deadline, status=Status.PAUSED, paused_at=begun)
+
+
+def resume(deadline: Deadline, at: datetime, calendar: Calendar) -> Deadline:
+    """Let the clock run again: what was left of the owner's working time is left still.
+
+    Without a pause it changes nothing, but is remembered: the pause may come late.
+    """
+    if deadline.status in ENDED:
+        return deadline
+    begun = deadline.paused_at
+    if begun is None:
+        return replace(deadline, resumed_at=max(at, deadline.resumed_at or at))
+    if at < begun:  # of a pause before this one
+        return deadline
+    over = (*deadline.pauses, (begun, at))
+    status = Status.MISSED if deadline.missed_at else Status.OPEN
+    resumed = replace(deadline, status=status, pauses=over, paused_at=None)
+    return reckoned(resumed, calendar)
+
+
+def reckoned(deadline: Deadline, calendar: Calendar) -> Deadline:
+    """With its due time reckoned anew from what was said and the pauses since."""
+    said = deadline.said_due_at
+    begun = min((begin for begin, _ in deadline.pauses), default=said)
+    due = stretched(calendar, begun, said, deadline.pauses)
+    if due == deadline.due_at:
+        return deadline
+    status = Status.OPEN if deadline.status == Status.MISSED else deadline.status
+    return replace(deadline, due_at=due, status=status, missed_at=None)
+
+
+def end(deadline: Deadline, status: Status) -> Deadline:
+    """Meet or cancel. What has ended does not begin again."""
+    return deadline if deadline.status in ENDED else replace(deadline, status=status)
+
+
+def _kept(at: datetime) -> datetime:
+    """A time to the millisecond, as MongoDB keeps it: said again, it is the same time."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def notify(data: NotificationRequested) -> Reminder:
@@ -171,17 +211,4 @@ def notify(data: NotificationRequested) -> Reminder:
         kind=data.kind,
         title=data.title,
         body=data.body,
-    )
-
-
-def _reminder(deadline: Deadline, kind: Kind) -> Reminder:
-    return Reminder(
-        id=derived("reminder", deadline.id, kind, deadline.due_at.isoformat()),
-        recipient_id=deadline.owner_id,
-        kind=kind,
-        title=deadline.title,
-        deadline_id=deadline.id,
-        account_id=deadline.account_id,
-        account_name=deadline.account_name,
-        due_at=deadline.due_at,
     )

@@ -1,13 +1,13 @@
 """Events in, decisions out: which rule answers which event."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from typing_extensions import override
 
-from services.reminders import domain
-from services.reminders.domain import Deadline, Status
+from services.reminders import domain, escalation
 from services.reminders.repository import Book, Repository
+from services.reminders.world import World
+from shared.caused import caused_by
 from shared.contracts.deadlines import (
     DeadlineCancelled,
     DeadlineMet,
@@ -16,31 +16,25 @@ from shared.contracts.deadlines import (
     DeadlineResumed,
     DeadlineSet,
 )
-from shared.contracts.directory import PersonRemoved, PersonUpserted
-from shared.contracts.event import Event, EventData
+from shared.contracts.directory import AbsenceSet, PersonRemoved, PersonUpserted
+from shared.contracts.event import Event
 from shared.contracts.notifications import NotificationRequested
 from shared.mongo import Session
 from shared.records import Work
 
-_STATUS: dict[type[EventData], Status] = {
-    DeadlinePaused: Status.PAUSED,
-    DeadlineResumed: Status.OPEN,
-    DeadlineMet: Status.MET,
-    DeadlineCancelled: Status.CANCELLED,
-}
-
 
 class RemindersWork(Work):
-    """The reminders service's share of one transaction. What it publishes, its timers cause."""
+    """The reminders service's share of one transaction."""
 
-    def __init__(self, repository: Repository, remind_before: timedelta) -> None:
+    def __init__(self, repository: Repository, world: World) -> None:
         self._repository = repository
-        self._remind_before = remind_before
-        self._book = Book()
+        self._world = world
+        self._book = Book(world)
 
     @override
     async def load(self, events: Sequence[Event], session: Session) -> None:
-        self._book = await self._repository.load([event.data for event in events], session)
+        said = [event.data for event in events]
+        self._book = await self._repository.load(said, self._world, session)
 
     @override
     async def save(self, session: Session) -> None:
@@ -51,20 +45,21 @@ class RemindersWork(Work):
         book = self._book
         match event.data:
             case DeadlineSet() as data:
-                self._keep(domain.set_deadline(data))
-            case DeadlineMoved() as data if known := book.deadlines.get(data.deadline_id):
-                self._keep(domain.move(known, data))
+                book.keep(escalation.begin(data, event.source, book.world).case)
             case (
-                DeadlinePaused() | DeadlineResumed() | DeadlineMet() | DeadlineCancelled()
-            ) as data if known := book.deadlines.get(data.deadline_id):
-                self._keep(domain.change(known, _STATUS[type(data)]))
+                DeadlineMoved()
+                | DeadlinePaused()
+                | DeadlineResumed()
+                | DeadlineMet()
+                | DeadlineCancelled()
+            ) as data if known := book.cases.get(data.deadline_id):
+                turn = escalation.follow(known, data, event.time, book.world)
+                book.keep(turn.case)
+                return caused_by(event, "reminders", (data for _, data in turn.said))
             case NotificationRequested() as data:
                 book.reminders.append(domain.notify(data))
-            case PersonUpserted() | PersonRemoved() as data:
-                book.people[data.person_id] = data
+            case PersonUpserted() | PersonRemoved() | AbsenceSet() as data:
+                book.hear(data)
             case _:
                 pass
         return []
-
-    def _keep(self, deadline: Deadline) -> None:
-        self._book.keep(deadline, domain.timers(deadline, self._remind_before))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from services.reminders.documents import from_reminder, to_reminder
 from services.reminders.domain import Reminder, Status
 from services.reminders.sending import (
     DIGEST,
@@ -169,14 +170,14 @@ class Outgoing:
                 limit=GATHERED_AT_ONCE,
             )
             gathered[digest] = sorted(
-                (_reminder(row) for row in rows), key=lambda r: (r.due_at is None, r.due_at, r.id)
+                (to_reminder(row) for row in rows), key=lambda r: (r.due_at is None, r.due_at, r.id)
             )
         return {digest: tuple(reminders) for digest, reminders in gathered.items()}
 
     async def _recipients(self, ids: Iterable[str]) -> dict[str, Recipient]:
         wanted = sorted(ids)
         rows = await find(self._people, {"_id": {"$in": wanted}}) if wanted else []
-        return {row["_id"]: _recipient(row) for row in rows}
+        return {row["_id"]: _recipient(row) for row in rows if "name" in row}
 
     async def _standing(self, ids: Iterable[str]) -> dict[str, DeadlineNow]:
         rows = await find(
@@ -248,19 +249,8 @@ async def add(
 
 
 def _new(reminder: Reminder, at: datetime) -> Document:
-    fields: Document = {
-        name: getattr(reminder, name) for name in Reminder.__dataclass_fields__ if name != "id"
-    }
-    late = reminder.late_by
-    return fields | {
-        "titles": dict(reminder.titles),
-        "unreached": list(reminder.unreached),
-        "late_by": late and late.total_seconds(),
-        "state": "pending",
-        "made_at": at,
-        "next_at": at,
-        "attempts": 0,
-    }
+    fields = {name: value for name, value in from_reminder(reminder).items() if name != "_id"}
+    return fields | {"state": "pending", "made_at": at, "next_at": at, "attempts": 0}
 
 
 def _updates(fate: Fate, closed: set[str]) -> list[UpdateOne]:
@@ -297,7 +287,7 @@ def _updates(fate: Fate, closed: set[str]) -> list[UpdateOne]:
 
 def _pending(row: Document) -> Pending:
     return Pending(
-        reminder=_reminder(row),
+        reminder=to_reminder(row),
         attempts=row["attempts"],
         made_at=row.get("made_at"),
         since=row.get("since"),
@@ -306,25 +296,10 @@ def _pending(row: Document) -> Pending:
     )
 
 
-def _reminder(row: Document) -> Reminder:
-    names = Reminder.__dataclass_fields__.keys() - {"id"}
-    fields = {name: row[name] for name in names if name in row}
-    late = fields.get("late_by")
-    return Reminder(
-        id=row["_id"],
-        **fields
-        | {
-            "unreached": tuple(fields.get("unreached") or ()),
-            "titles": fields.get("titles") or {},
-            "late_by": None if late is None else timedelta(seconds=late),
-        },
-    )
-
-
 def _recipient(row: Document) -> Recipient:
     return Recipient(
         id=row["_id"],
-        name=row.get("name") or str(row["_id"]),
+        name=row["name"],
         email=row.get("email"),
         language=row.get("language", "en"),
         time_zone=row.get("time_zone") or "UTC",

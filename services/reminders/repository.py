@@ -1,50 +1,86 @@
-"""Deadlines, timers, reminders and people in MongoDB."""
+"""Cases, timers, reminders and people in MongoDB."""
 
+from collections.abc import Collection as Some
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from services.reminders import outgoing
-from services.reminders.domain import Deadline, Fired, Reminder, Status, Timer
-from shared.contracts.directory import PersonRemoved, PersonUpserted
+from services.reminders.cases import Case
+from services.reminders.documents import (
+    Said,
+    from_case,
+    of_person,
+    to_case,
+    to_person,
+    to_reminder,
+)
+from services.reminders.domain import Reminder
+from services.reminders.people import HIGHEST, Person
+from services.reminders.policies import Named
+from services.reminders.world import World
+from shared.contracts.directory import Role
 from shared.contracts.event import EventData
 from shared.contracts.topics import Topic
 from shared.mongo import (
     Collection,
     Database,
+    DeleteOne,
     Document,
     IndexModel,
-    InsertOne,
     ReplaceOne,
     Session,
     UpdateOne,
-    delete,
     find,
     server_time,
     write,
 )
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
-    "deadlines": [IndexModel("owner_id")],
-    "timers": [IndexModel("at"), IndexModel("deadline_id")],
+    "deadlines": [IndexModel("owner_id"), IndexModel([("concerned", 1), ("_id", 1)])],
+    "timers": [IndexModel("at")],
+    "rechecks": [IndexModel("at")],
+    "marks": [],
     **outgoing.INDEXES,
-    "people": [],
+    "people": [IndexModel([("roles", 1), ("_id", 1)])],
 }
+
+
+EVERYBODY = "*"
+"""Recheck of every case that has something to come: a calendar of the company has changed."""
 
 
 @dataclass(slots=True)
 class Book:
     """What one batch needs to know, and what it changed."""
 
-    deadlines: dict[str, Deadline] = field(default_factory=dict)
-    changed: dict[str, tuple[Deadline, list[Timer]]] = field(default_factory=dict)
+    world: World
+    cases: dict[str, Case] = field(default_factory=dict)
+    changed: dict[str, Case] = field(default_factory=dict)
     reminders: list[Reminder] = field(default_factory=list)
-    people: dict[str, PersonUpserted | PersonRemoved] = field(default_factory=dict)
+    said: list[Said] = field(default_factory=list)
 
-    def keep(self, deadline: Deadline, timers: list[Timer]) -> None:
-        """Take over a deadline's new state and the timers it has from now on."""
-        self.deadlines[deadline.id] = deadline
-        self.changed[deadline.id] = deadline, timers
+    def keep(self, case: Case) -> None:
+        """Take over a case's new state."""
+        self.cases[case.deadline.id] = case
+        self.changed[case.deadline.id] = case
+
+    def hear(self, said: Said) -> None:
+        """Take over what the directory says; the rest of the batch knows it already."""
+        self.said.append(said)
+        known = self.world.people.get(said.person_id)
+        row = {"_id": said.person_id, **of_person(said)}
+        if known and "absences" in row:
+            heard = replace(known, absences=tuple((since, end) for since, end in row["absences"]))
+        elif known and len(row) == 2:
+            heard = replace(known, active=False)
+        elif person := to_person(row):
+            heard = replace(person, absences=known.absences if known else ())
+        else:
+            return
+        people = {**self.world.people, said.person_id: heard}
+        self.world = self.world.knowing(people, self.world.head)
 
 
 class Repository:
@@ -56,35 +92,103 @@ class Repository:
         self._timers: Collection = database["timers"]
         self._reminders: Collection = database["reminders"]
         self._people: Collection = database["people"]
+        self._rechecks: Collection = database["rechecks"]
 
-    async def load(self, events: Sequence[EventData], session: Session) -> Book:
-        """The deadlines these events are about."""
-        ids = {
-            str(getattr(event, "deadline_id", ""))
-            for event in events
-            if event.topic == Topic.DEADLINES
+    async def load(self, events: Sequence[EventData], world: World, session: Session) -> Book:
+        """The cases these events are about, and everybody whom they can concern."""
+        about = [event for event in events if event.topic == Topic.DEADLINES]
+        if not about:
+            return Book(world)
+        cases = await self.cases([event.subject for event in about], session)
+        owners = {owner for event in about if (owner := getattr(event, "owner_id", None))}
+        others = {one for event in about if (one := getattr(event, "salesperson_id", None))}
+        named = {
+            call.target.person
+            for policy in (*world.policies.policies, world.otherwise)
+            for call in policy.calls
+            if isinstance(call.target, Named)
         }
-        return Book(deadlines=await self._load(ids, session) if ids else {})
+        known = await self.knowing(world, cases.values(), session, owners | others | named)
+        return Book(known, cases)
 
     async def save(self, book: Book, session: Session) -> None:
-        """Write what changed; a changed deadline's timers are made anew."""
-        if book.changed:
-            changed = list(book.changed.values())
-            await self._replace((deadline for deadline, _ in changed), session)
-            await delete(
-                self._timers, {"deadline_id": {"$in": list(book.changed)}}, session=session
-            )
-            await write(
-                self._timers,
-                [InsertOne(_timer_document(timer)) for _, timers in changed for timer in timers],
-                session=session,
-            )
-        if book.reminders:
+        """Write what changed."""
+        await self.keep(list(book.changed.values()), session)
+        if book.reminders or book.said:
             now = await server_time(self.database)
             await self._add(book.reminders, now, session)
+            await self.recheck([said.person_id for said in book.said], now, session)
+        people: dict[str, Document] = {}
+        for said in book.said:
+            people.setdefault(said.person_id, {}).update(of_person(said))
         await write(
-            self._people, [_person(person) for person in book.people.values()], session=session
+            self._people,
+            [UpdateOne({"_id": i}, {"$set": row}, upsert=True) for i, row in people.items()],
+            session=session,
         )
+
+    async def cases(self, ids: Iterable[str], session: Session) -> dict[str, Case]:
+        """Cases by the ids of their deadlines."""
+        rows = await find(self._deadlines, {"_id": {"$in": sorted(set(ids))}}, session=session)
+        return {row["_id"]: to_case(row) for row in rows}
+
+    async def keep(self, cases: Sequence[Case], session: Session) -> None:
+        """Write cases, each with the one timer it has."""
+        await write(
+            self._deadlines,
+            [ReplaceOne({"_id": c.deadline.id}, from_case(c), upsert=True) for c in cases],
+            session=session,
+        )
+        await write(self._timers, [_timer(case) for case in cases], session=session)
+
+    async def knowing(
+        self, world: World, cases: Iterable[Case], session: Session, ids: Iterable[str] = ()
+    ) -> World:
+        """The world with everybody in it whom these cases, and these ids, can concern."""
+        wanted = set(ids)
+        for case in cases:
+            deadline = case.deadline
+            wanted.update((deadline.owner_id, *(quiet.by for quiet in case.quiet)))
+            wanted.update([deadline.salesperson_id] if deadline.salesperson_id else [])
+            wanted.update(c.target.person for c in case.policy.calls if isinstance(c.target, Named))
+        people: dict[str, Person] = {}
+        asked: set[str] = set()
+        missing = await self._climb(wanted, people, asked, session)
+        head = None
+        if missing:
+            rows = await find(
+                self._people,
+                {"roles": Role.HEAD, "active": True},
+                projection={"_id": 1},
+                sort=[("_id", 1)],
+                limit=1,
+                session=session,
+            )
+            if head := (rows[0]["_id"] if rows else None):
+                await self._climb({head}, people, asked, session)
+        return world.knowing(people, head)
+
+    async def _climb(
+        self, ids: set[str], people: dict[str, Person], asked: set[str], session: Session
+    ) -> bool:
+        """Add people and all above them; whether some of the first are in no directory."""
+        missing = False
+        for level in range(HIGHEST + 1):
+            ids = ids - asked
+            if not ids:
+                break
+            rows = await find(self._people, {"_id": {"$in": sorted(ids)}}, session=session)
+            found = {row["_id"]: person for row in rows if (person := to_person(row))}
+            missing = missing or (level == 0 and len(found) < len(ids))
+            people.update(found)
+            asked |= ids
+            ids = {person.reports_to for person in found.values() if person.reports_to}
+        return missing
+
+    async def reminder(self, reminder_id: str | None, session: Session) -> Reminder | None:
+        """A message by id."""
+        rows = await find(self._reminders, {"_id": reminder_id}, session=session)
+        return to_reminder(rows[0]) if rows else None
 
     async def next_timer(self) -> datetime | None:
         """When the next timer is due."""
@@ -92,7 +196,7 @@ class Repository:
         return rows[0]["at"] if rows else None
 
     async def due(self, now: datetime, limit: int) -> list[str]:
-        """Ids of timers that are due, the oldest first."""
+        """Ids of cases whose timer is due, the oldest first."""
         rows = await find(
             self._timers,
             {"at": {"$lte": now}},
@@ -102,68 +206,64 @@ class Repository:
         )
         return [row["_id"] for row in rows]
 
-    async def take(
-        self, ids: Sequence[str], now: datetime, session: Session
-    ) -> list[tuple[Timer, Deadline]]:
-        """Remove these timers, those that are still there and due, with their deadlines."""
+    async def take(self, ids: Sequence[str], now: datetime, session: Session) -> list[Case]:
+        """The cases of these timers that are still due, in due order."""
         rows = await find(self._timers, {"_id": {"$in": ids}, "at": {"$lte": now}}, session=session)
-        taken = [_timer(row) for row in rows]
-        await delete(self._timers, {"_id": {"$in": [timer.id for timer in taken]}}, session=session)
-        deadlines = await self._load({timer.deadline_id for timer in taken}, session)
-        return [(timer, deadlines[timer.deadline_id]) for timer in taken]
+        cases = await self.cases((row["_id"] for row in rows), session)
+        return sorted(cases.values(), key=lambda case: (case.next_at or now, case.deadline.id))
 
-    async def fired(self, results: Sequence[Fired], now: datetime, session: Session) -> None:
+    async def fired(
+        self, cases: Sequence[Case], reminders: Sequence[Reminder], now: datetime, session: Session
+    ) -> None:
         """Write what timers brought about."""
-        # Of two timers of one deadline the later word holds: it comes last.
-        await self._replace({r.deadline.id: r.deadline for r in results}.values(), session)
-        await self._add([r.reminder for r in results if r.reminder], now, session)
+        await self.keep(cases, session)
+        await self._add(reminders, now, session)
 
-    async def _load(self, ids: Iterable[str], session: Session) -> dict[str, Deadline]:
-        rows = await find(self._deadlines, {"_id": {"$in": list(ids)}}, session=session)
-        return {row["_id"]: _deadline(row) for row in rows}
-
-    async def _replace(self, deadlines: Iterable[Deadline], session: Session) -> None:
+    async def recheck(self, ids: Iterable[str], now: datetime, session: Session | None) -> None:
+        """Note that the cases these people concern are to be reckoned anew."""
         await write(
-            self._deadlines,
-            [ReplaceOne({"_id": d.id}, _document(d), upsert=True) for d in deadlines],
+            self._rechecks,
+            [UpdateOne({"_id": i}, {"$set": {"at": now}}, upsert=True) for i in sorted(set(ids))],
             session=session,
         )
+
+    async def rechecks(self, before: datetime, limit: int) -> dict[str, datetime]:
+        """What is to be rechecked, and since when."""
+        rows = await find(
+            self._rechecks, {"at": {"$lte": before}}, sort=[("at", 1), ("_id", 1)], limit=limit
+        )
+        return {row["_id"]: row["at"] for row in rows}
+
+    async def rechecked(self, done: Mapping[str, datetime]) -> None:
+        """Forget rechecks, unless they were asked for again meanwhile."""
+        await write(self._rechecks, [DeleteOne({"_id": i, "at": at}) for i, at in done.items()])
+
+    async def concerned(self, people: Some[str], after: str, limit: int) -> list[str]:
+        """Ids of cases that these people concern, from an id on."""
+        whose: Any = {"$in": sorted(people)} if EVERYBODY not in people else {"$gt": ""}
+        rows = await find(
+            self._deadlines,
+            {"concerned": whose, "_id": {"$gt": after}},
+            projection={"_id": 1},
+            sort=[("_id", 1)],
+            limit=limit,
+        )
+        return [row["_id"] for row in rows]
+
+    async def new_calendars(self, digest: str) -> bool:
+        """Whether these are other calendars than those of the last start; from now on not."""
+        query = {"_id": "calendars", "digest": digest}
+        if await find(self.database["marks"], query):
+            return False
+        mark = ReplaceOne({"_id": "calendars"}, query, upsert=True)
+        return await write(self.database["marks"], [mark]) > 0
 
     async def _add(self, reminders: Iterable[Reminder], now: datetime, session: Session) -> None:
         await outgoing.add(self._reminders, reminders, now, session)
 
 
-def _document(state: Deadline) -> Document:
-    fields: Document = {name: getattr(state, name) for name in state.__slots__}
-    return {"_id": fields.pop("id"), **fields}
-
-
-def _deadline(row: Document) -> Deadline:
-    return Deadline(id=row.pop("_id"), **row | {"status": Status(row["status"])})
-
-
-def _timer_document(timer: Timer) -> Document:
-    return {"_id": timer.id, **asdict(timer)}
-
-
-def _timer(row: Document) -> Timer:
-    return Timer(**{name: row[name] for name in ("deadline_id", "kind", "at")})
-
-
-def _person(person: PersonUpserted | PersonRemoved) -> UpdateOne:
-    if isinstance(person, PersonRemoved):
-        return UpdateOne({"_id": person.person_id}, {"$set": {"active": False}}, upsert=True)
-    known = {
-        "name": person.name,
-        "email": person.email,
-        "language": person.language,
-        "time_zone": person.time_zone,
-        "reports_to": person.reports_to,
-        "channels": [channel.model_dump() for channel in person.channels],
-        "quiet_hours": [hours.model_dump() for hours in person.quiet_hours],
-        # As pairs: a kind may hold characters that the names of fields may not.
-        "digest": [[kind, every] for kind, every in person.digest.items()],
-        "digest_at": person.digest_at,
-        "active": True,
-    }
-    return UpdateOne({"_id": person.person_id}, {"$set": known}, upsert=True)
+def _timer(case: Case) -> ReplaceOne[Document] | DeleteOne:
+    query = {"_id": case.deadline.id}
+    if case.next_at is None:
+        return DeleteOne(query)
+    return ReplaceOne(query, {**query, "at": case.next_at}, upsert=True)

@@ -1,12 +1,14 @@
 """Fires due timers: one transaction a batch, by the clock of the MongoDB server only."""
 
 import asyncio
-from datetime import timedelta
 
 import structlog
+from prometheus_client import CollectorRegistry, Counter
 
-from services.reminders import domain
+from services.reminders import escalation
+from services.reminders.escalation import Turn
 from services.reminders.repository import Repository
+from services.reminders.world import World
 from shared.caused import by_itself
 from shared.errors import Transient
 from shared.mongo import Session, server_time, transaction
@@ -24,12 +26,24 @@ class Timers:
     """Any number of replicas may run it: a timer that two of them take collides, and one wins."""
 
     def __init__(
-        self, *, repository: Repository, outbox: Outbox, relay: Relay, stale_after: timedelta
+        self,
+        *,
+        repository: Repository,
+        outbox: Outbox,
+        relay: Relay,
+        world: World,
+        registry: CollectorRegistry,
     ) -> None:
         self._repository = repository
         self._outbox = outbox
         self._relay = relay
-        self._stale_after = stale_after
+        self._world = world
+        self._failures = Counter(
+            "tahvil_escalation_failures",
+            "Steps of escalation policies that reached nobody, by why",
+            ["code"],
+            registry=registry,
+        )
 
     async def run(self) -> None:
         """Fire timers as they become due, for ever."""
@@ -49,27 +63,26 @@ class Timers:
         if not ids:
             return 0
 
-        async def fire(session: Session) -> list[Row]:
-            taken = await self._repository.take(ids, now, session)
-            taken.sort(key=lambda pair: pair[0].at)
-            results = [
-                domain.fire(deadline, timer.kind, now, self._stale_after)
-                for timer, deadline in taken
-            ]
-            await self._repository.fired(results, now, session)
+        async def fire(session: Session) -> tuple[list[Row], list[Turn]]:
+            cases = await self._repository.take(ids, now, session)
+            world = await self._repository.knowing(self._world, cases, session)
+            turns = [escalation.fire(case, now, world) for case in cases]
+            reminders = [reminder for turn in turns for reminder in turn.reminders]
+            await self._repository.fired([turn.case for turn in turns], reminders, now, session)
             messages = [
                 to_message(event)
-                for result in results
-                for event in by_itself(
-                    f"{result.deadline.id}:{result.deadline.due_at.isoformat()}",
-                    "reminders",
-                    result.publish,
-                    now,
-                )
+                for turn in turns
+                for identity, data in turn.said
+                for event in by_itself(identity, "reminders", [data], now)
             ]
-            return await self._outbox.add(messages, now, session=session)
+            return await self._outbox.add(messages, now, session=session), turns
 
-        await self._relay.submit(await transaction(database, fire))
+        rows, turns = await transaction(database, fire)
+        await self._relay.submit(rows)
+        for turn in turns:
+            for code in turn.failures:
+                self._failures.labels(code).inc()
+                log.warning("escalation.failed", deadline=turn.case.deadline.id, code=code)
         return len(ids)
 
     async def _until_next(self) -> float:

@@ -1,7 +1,8 @@
 """Topic `deadlines`: what must be done by when. Key: account id, else the subject's id."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+from shared.contracts.directory import Tier
 from shared.contracts.event import EventData
 from shared.contracts.topics import Topic
 from shared.contracts.values import Id, Instant, Name, Text
@@ -21,7 +22,15 @@ class DeadlineSet(EventData):
     title: Name
     owner_id: Id
     due_at: Instant
+    titles: dict[Literal["en", "fa"], Name] | None = None
+    """The title by language; a language that is not there: `title`."""
     step: Id | None = None
+    kind: Id | None = None
+    """What sort of deadline it is, in the words of whoever sets it; policies can be by kind."""
+    tier: Tier | None = None
+    """Of the account, where it is known."""
+    salesperson_id: Id | None = None
+    """Whom a policy means by `salesperson`."""
     set_at: Instant
 
 

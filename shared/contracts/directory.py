@@ -24,6 +24,8 @@ class Role(StrEnum):
     COMPANY_MANAGER = "company_manager"
 
 
+_HOURS = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)")
+
 Tier: TypeAlias = Literal["regional", "national", "global"]
 
 
@@ -105,6 +107,29 @@ class QuietHours(Value):
     """Days on which they begin; none: every day."""
 
 
+def _range(text: str) -> str:
+    begin, _, end = text.partition("-")
+    if not _HOURS.fullmatch(text) or begin == end:
+        raise PydanticCustomError("value", 'must be hours such as "08:00-16:30"')
+    return text
+
+
+def _some(
+    week: "dict[Weekday, tuple[Hours, ...]] | None",
+) -> "dict[Weekday, tuple[Hours, ...]] | None":
+    if week is not None and not any(week.values()):
+        raise PydanticCustomError("value", "must give one day at least hours, or be left out")
+    return week
+
+
+Hours: TypeAlias = Annotated[
+    str,
+    AfterValidator(_range),
+    WithJsonSchema({"type": "string", "pattern": f"^{_HOURS.pattern}$"}),
+]
+"""From an hour to another, to the next day's where it does not end later."""
+
+
 class PersonUpserted(EventData):
     """A person, whole: what an earlier event said of it holds no more."""
 
@@ -128,6 +153,11 @@ class PersonUpserted(EventData):
     reports_to: Id | None = None
     language: Literal["fa", "en"] = "en"
     time_zone: TimeZone = "UTC"
+    team: Name | None = None
+    calendar: Name | None = None
+    """Name of a calendar of the company; none: the team's, else the company's."""
+    hours: Annotated[dict[Weekday, tuple[Hours, ...]] | None, AfterValidator(_some)] = None
+    """The person's own week; days that are not named are free."""
     capacity: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
     """Weights of accounts at most; an account weighs 1 by default, more by tier and revenue."""
     channels: Annotated[tuple[Channel, ...], Field(max_length=10)] = ()

@@ -91,3 +91,20 @@ class DeadlineEscalated(EventData):
     to_id: Id
     step: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
     escalated_at: Instant
+
+
+class DeadlineRecalculated(EventData):
+    """A deadline is due at another time than before, and nobody said so: reckoning did."""
+
+    type: ClassVar[str] = "deadline.recalculated.v1"
+    topic: ClassVar[Topic] = Topic.REMINDERS
+    keyed_by: ClassVar[tuple[str, ...]] = ("account_id", "subject_id")
+    about: ClassVar[str] = "deadline_id"
+    deadline_id: Id
+    subject_id: Id
+    account_id: Id | None = None
+    owner_id: Id
+    old_due_at: Instant
+    new_due_at: Instant
+    reason: Text
+    recalculated_at: Instant

@@ -35,7 +35,7 @@ READS: Mapping[str, tuple[Topic, ...]] = MappingProxyType(
 PUBLISHES: Mapping[str, tuple[Topic, ...]] = MappingProxyType(
     {
         "handoff": (Topic.HANDOFFS, Topic.DEADLINES),
-        "reminders": (Topic.REMINDERS,),
+        "reminders": (Topic.REMINDERS, Topic.DEADLINES),
         "reporting": (),
     }
 )

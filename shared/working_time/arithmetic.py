@@ -115,8 +115,9 @@ def add_days(calendar: Calendar, start: datetime, days: int) -> datetime:
     day, minute = local.toordinal(), local.hour * 60 + local.minute
     rest = timedelta(seconds=local.second, microseconds=local.microsecond)
     today = any(begin <= minute < end for begin, end in calendar.hours(day))
+    last_night = calendar.hours(day - 1) if day > 1 else ()
     if not today and any(
-        begin <= minute + 1440 <= end for begin, end in calendar.hours(day - 1)
+        begin <= minute + 1440 <= end for begin, end in last_night
     ):  # in last night's shift, or at its very end
         day, minute = day - 1, minute + 1440
     target = _nth_day(calendar, day, days)

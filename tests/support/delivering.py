@@ -13,8 +13,9 @@ from pydantic import SecretStr
 from services.reminders import outgoing
 from services.reminders.app import build
 from services.reminders.config import Settings
-from services.reminders.domain import Deadline, Reminder, Status
-from services.reminders.repository import Book, Repository
+from services.reminders.domain import Reminder, Status
+from services.reminders.repository import INDEXES, Book, Repository
+from services.reminders.world import World
 from shared import mongo
 from shared.clock import utc_now
 from shared.contracts.cloudevents import decode
@@ -68,9 +69,7 @@ class Desk:
 
     async def __aenter__(self) -> "Desk":
         await self.smtp.start()
-        await ensure_indexes(
-            self.database, {**outgoing.INDEXES, "people": [], "deadlines": []}, timedelta(days=1)
-        )
+        await ensure_indexes(self.database, INDEXES, timedelta(days=1))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -103,19 +102,13 @@ class Desk:
             await asyncio.gather(publishing, return_exceptions=True)
 
     async def people(self, *people: PersonUpserted) -> None:
-        await self._write(Book(people={person.person_id: person for person in people}))
+        repository, book = Repository(self.database), Book(World(), said=list(people))
+        await transaction(self.database, lambda session: repository.save(book, session))
 
     async def deadline(self, name: str, due_at: datetime, status: Status = Status.OPEN) -> None:
-        deadline = Deadline(
-            id=name, subject_id="h", title="Call", owner_id="mia", due_at=due_at, status=status
-        )
-        book = Book()
-        book.keep(deadline, [])
-        await self._write(book)
-
-    async def _write(self, book: Book) -> None:
-        repository = Repository(self.database)
-        await transaction(self.database, lambda session: repository.save(book, session))
+        """As far as messages look at it."""
+        row = {"status": status, "due_at": due_at}
+        await self.database["deadlines"].replace_one({"_id": name}, row, upsert=True)
 
     async def add(self, *reminders: Reminder) -> None:
         async def write(session: Session) -> None:

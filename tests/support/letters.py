@@ -11,7 +11,8 @@ from tests.support.builders import NOON
 DUE = NOON + timedelta(hours=3)
 NAMES = {"mia": "Mia Rahimi", "reza": "رضا کاظمی"}
 FAMILIES = (
-    "before", "due", "due-late", "escalated", "notification", "undelivered", "digest",
+    "before", "due", "due-late", "escalated", "returned", "recalculated", "notification",
+    "undelivered", "digest",
 )  # fmt: skip
 
 _TITLES = {"en": "Call the customer and introduce yourself", "fa": "تماس با مشتری و معرفی خود"}
@@ -20,6 +21,7 @@ _BODIES = {
     "en": "12 deadlines met, 2 late.\n\nSee you on Saturday <at nine> & don't be late.",
     "fa": "۱۲ کار به موقع انجام شد و ۲ کار دیر.\n\nشنبه ساعت ۹ می‌بینیمتان.",
 }
+_OTHERS = {"en": NAMES["reza"], "fa": "مینا رحیمی"}
 _WEEKS = {"en": "Your week", "fa": "هفتهٔ شما"}
 _RECIPIENTS = {
     "en": Recipient(id="mia", name=NAMES["mia"], email="mia@example.com"),
@@ -57,7 +59,9 @@ def letter(family: str, language: Literal["en", "fa"]) -> Letter:
         "before": reminder("before", language),
         "due": reminder("due", language),
         "due-late": reminder("due", language, late_by=timedelta(hours=5, minutes=12)),
-        "escalated": reminder("overdue-a-day", language, important=True),
+        "escalated": reminder("escalated", language, important=True, owner_name=_OTHERS[language]),
+        "returned": reminder("returned", language),
+        "recalculated": reminder("recalculated", language, old_due_at=DUE - timedelta(days=1)),
         "notification": Reminder(
             id="n-1",
             recipient_id="mia",

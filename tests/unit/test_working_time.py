@@ -158,6 +158,10 @@ def test_the_ends_of_time_are_said_in_words() -> None:
             call()
 
 
+def test_the_first_day_of_all_has_no_night_before() -> None:
+    assert add_days(OFFICE, at("0001-01-01T00:00"), 1) == at("0001-01-02T09:00")
+
+
 def test_a_calendar_is_a_value() -> None:
     assert pickle.loads(pickle.dumps(IRAN)) == IRAN  # noqa: S301 - our own
     assert hash(IRAN) == hash(Calendar.saturday_to_wednesday(short_thursday=True))

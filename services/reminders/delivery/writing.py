@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 from babel.messages.mofile import write_mo
@@ -21,7 +22,16 @@ from services.reminders.delivery import language
 from services.reminders.domain import Kind, Reminder
 from services.reminders.sending import Pending, Recipient
 
-Family = Literal["before", "due", "escalated", "notification", "undelivered", "digest"]
+Family = Literal[
+    "before",
+    "due",
+    "escalated",
+    "returned",
+    "recalculated",
+    "notification",
+    "undelivered",
+    "digest",
+]
 Form = Literal["mail.txt", "mail.html", "chat.txt"]
 
 LISTED = 50
@@ -76,9 +86,18 @@ def family(reminder: Reminder) -> Family:
         return "undelivered"
     if reminder.deadline_id is None:
         return "notification"
-    if reminder.kind == Kind.BEFORE:
-        return "before"
-    return "due" if reminder.kind == Kind.DUE else "escalated"
+    return _OF_KIND.get(reminder.kind, "escalated")
+
+
+_OF_KIND: Mapping[str, Family] = MappingProxyType(
+    {
+        Kind.BEFORE: "before",
+        Kind.DUE: "due",
+        Kind.OVERDUE: "due",
+        Kind.RETURNED: "returned",
+        Kind.RECALCULATED: "recalculated",
+    }
+)
 
 
 def one_line(text: str) -> str:
@@ -118,7 +137,10 @@ def _about(reminder: Reminder, letter: Letter) -> dict[str, Any]:
         "family": family(reminder),
         "title": one_line(reminder.titles.get(to.language, reminder.title)),
         "account": reminder.account_name and one_line(reminder.account_name),
+        "owner": reminder.owner_name and one_line(reminder.owner_name),
         "due": reminder.due_at and language.moment(reminder.due_at, to.language, to.time_zone),
+        "was_due": reminder.old_due_at
+        and language.moment(reminder.old_due_at, to.language, to.time_zone),
         "body_lines": (reminder.body or "").splitlines(),
         "unreached": gone and letter.names.get(gone, gone),
         "reason": reminder.reason and one_line(reminder.reason),

@@ -1,0 +1,122 @@
+"""Cases, people and reminders as MongoDB documents, and back."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import timedelta
+from typing import Any
+
+from services.reminders.cases import Case, Entry, Held, Quiet
+from services.reminders.domain import Deadline, Reminder, Status
+from services.reminders.people import Person
+from services.reminders.policies import kept, restored
+from shared.contracts.directory import AbsenceSet, PersonRemoved, PersonUpserted
+from shared.mongo import Document
+
+Said = PersonUpserted | PersonRemoved | AbsenceSet
+"""What the directory says of a person."""
+
+_OF_DEADLINE = tuple(field.name for field in fields(Deadline) if field.name != "id")
+_OF_CASE = ("since", "returns", "silent", "next_at")
+
+
+def from_case(case: Case) -> Document:
+    """One document holds the deadline and its case."""
+    deadline = case.deadline
+    return {
+        "_id": deadline.id,
+        **{name: getattr(deadline, name) for name in _OF_DEADLINE},
+        **{name: getattr(case, name) for name in _OF_CASE},
+        "pauses": [list(one) for one in deadline.pauses],
+        "policy": kept(case.policy),
+        "policy_name": f"{case.policy.name}, version {case.policy.version}",
+        "made": list(case.made),
+        "told": list(case.told),
+        "concerned": list(case.concerned),
+        "quiet": [asdict(one) for one in case.quiet],
+        "held": [asdict(one) for one in case.held],
+        "log": [asdict(one) for one in case.log],
+    }
+
+
+def to_case(row: Mapping[str, Any]) -> Case:
+    """As it was kept."""
+    deadline = {name: row[name] for name in _OF_DEADLINE}
+    deadline |= {
+        "status": Status(row["status"]),
+        "pauses": tuple((begin, end) for begin, end in row["pauses"]),
+    }
+    return Case(
+        deadline=Deadline(id=row["_id"], **deadline),
+        policy=restored(row["policy"]),
+        **{name: row[name] for name in _OF_CASE},
+        made=tuple(row["made"]),
+        told=tuple(row["told"]),
+        concerned=tuple(row["concerned"]),
+        quiet=tuple(Quiet(**one) for one in row["quiet"]),
+        held=tuple(Held(**one) for one in row["held"]),
+        log=tuple(Entry(**one) for one in row["log"]),
+    )
+
+
+def from_reminder(reminder: Reminder) -> Document:
+    """A message's part that never changes."""
+    row: Document = {field.name: getattr(reminder, field.name) for field in fields(reminder)}
+    row["late_by"] = reminder.late_by.total_seconds() if reminder.late_by else None
+    return {"_id": row.pop("id"), **row}
+
+
+def to_reminder(row: Mapping[str, Any]) -> Reminder:
+    """As it was kept; a field that is newer than the row has its default."""
+    names = Reminder.__dataclass_fields__.keys() - {"id", "late_by", "unreached"}
+    late = row.get("late_by")
+    return Reminder(
+        id=row["_id"],
+        late_by=timedelta(seconds=late) if late else None,
+        unreached=tuple(row.get("unreached", ())),
+        **{name: row[name] for name in names if name in row},
+    )
+
+
+def of_person(said: Said) -> Document:
+    """The fields that an event of the directory sets."""
+    if isinstance(said, PersonRemoved):
+        return {"active": False}
+    if isinstance(said, AbsenceSet):
+        return {"absences": [[one.since, one.until] for one in said.absences]}
+    return {
+        "name": said.name,
+        "email": said.email,
+        "language": said.language,
+        "time_zone": said.time_zone,
+        "own_time_zone": "time_zone" in said.model_fields_set,
+        "roles": [role.value for role in said.roles],
+        "reports_to": said.reports_to,
+        "team": said.team,
+        "calendar": said.calendar,
+        "hours": {day: list(ranges) for day, ranges in said.hours.items()} if said.hours else None,
+        "channels": [channel.model_dump() for channel in said.channels],
+        "quiet_hours": [hours.model_dump() for hours in said.quiet_hours],
+        # As pairs: a kind may hold characters that the names of fields may not.
+        "digest": [[kind, every] for kind, every in said.digest.items()],
+        "digest_at": said.digest_at,
+        "active": True,
+    }
+
+
+def to_person(row: Mapping[str, Any]) -> Person | None:
+    """Somebody as the rules see it; None: the directory has told only of an absence so far."""
+    if "name" not in row:
+        return None
+    hours = row.get("hours")
+    return Person(
+        id=row["_id"],
+        name=row["name"],
+        roles=tuple(row.get("roles", ())),
+        reports_to=row.get("reports_to"),
+        time_zone=row["time_zone"] if row.get("own_time_zone") else None,
+        team=row.get("team"),
+        calendar=row.get("calendar"),
+        hours={day: tuple(ranges) for day, ranges in hours.items()} if hours else None,
+        absences=tuple((since, until) for since, until in row.get("absences", ())),
+        active=row.get("active", True),
+    )
