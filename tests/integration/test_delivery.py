@@ -14,10 +14,13 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from services.reminders.delivery.webhooks import LONGEST_BODY
 from services.reminders.domain import Reminder, Status
+from services.reminders.outgoing import Fate, Outgoing
+from services.reminders.sending import Pending
 from shared.clock import utc_now
 from shared.contracts.directory import PersonUpserted
 from shared.contracts.reminders import ReminderFailed, ReminderSent
 from shared.errors import Misconfigured
+from shared.mongo import transaction
 from tahvil.demo import plain_text
 from tahvil.servers.mongo import EmbeddedMongo
 from tests.support.builders import manager
@@ -579,3 +582,54 @@ async def test_a_channel_that_is_not_set_up_is_passed_over(desk: Desk) -> None:
     async with desk.delivering():
         await desk.until(lambda rows: rows["n1"]["state"] == "sent")
     assert (await desk.rows())["n1"]["channel"] == "email"
+
+
+async def test_what_another_process_took_over_is_its_to_record(desk: Desk) -> None:
+    """A process that was paused for longer than its claim comes back with what it sent."""
+    await desk.people(person())
+    await desk.add(note())
+    outgoing = Outgoing(desk.database)
+    now = utc_now()
+    (late,) = await outgoing.claim("late", now, 10)
+    await desk.pass_time()
+    (taken,) = await outgoing.claim("other", now, 10)
+    assert await outgoing.claim("third", now, 10) == []
+
+    async def record(item: Pending, claim: str) -> list[Fate]:
+        fate = Fate(item=item, claim=claim, state="sent", fields={"sent_at": now})
+        return await transaction(
+            desk.database, lambda session: outgoing.record([fate], now, session)
+        )
+
+    assert await record(late, "late") == []
+    assert (await desk.rows())["n1"]["state"] == "pending"
+    assert len(await record(taken, "other")) == 1
+    assert (await desk.rows())["n1"]["state"] == "sent"
+    assert await record(taken, "other") == []
+
+
+async def test_while_nothing_can_be_published_nothing_is_sent_twice(desk: Desk) -> None:
+    """Kafka is away for longer than a claim: what was sent cannot be recorded meanwhile."""
+    await desk.people(*(person(f"p{n}") for n in range(12)))
+    desk.published.open.clear()
+    async with desk.delivering():
+        for n in range(12):
+            await desk.add(note(f"n{n}", to=f"p{n}"))
+            await asyncio.sleep(0.3)
+        assert 4 <= len(desk.mails()) < 12
+        await desk.pass_time()  # of every claim
+        await asyncio.sleep(1)
+        assert len(desk.mails()) < 12
+        desk.published.open.set()
+        await desk.until(lambda rows: {row["state"] for row in rows.values()} == {"sent"})
+    assert Counter(Counter(mail["Message-ID"] for mail in desk.mails()).values()) == {1: 12}
+
+
+async def test_a_message_that_cannot_be_decided_holds_up_no_other(desk: Desk) -> None:
+    await desk.people(person(), person("odd", digest={"note": "daily"}))
+    await desk.database["people"].update_one({"_id": "odd"}, {"$set": {"digest_at": "25:00"}})
+    await desk.add(note(), note("n2", to="odd"))
+    async with desk.delivering():
+        rows = await desk.settled()
+    assert (rows["n1"]["state"], rows["n2"]["state"]) == ("sent", "pending")
+    assert rows["n2"]["because"] == "a bug of ours"

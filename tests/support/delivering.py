@@ -38,8 +38,11 @@ class Published:
 
     def __init__(self) -> None:
         self.events: list[EventData] = []
+        self.open = asyncio.Event()
+        self.open.set()
 
     async def publish(self, messages: Sequence[Message]) -> None:
+        await self.open.wait()
         for message in messages:
             event = decode(message.topic, message.value or b"", message.headers)
             self.events.append(event.data)

@@ -18,7 +18,9 @@ from services.reminders.delivery.lanes import Lanes
 from services.reminders.delivery.writing import Letter
 from services.reminders.outgoing import Fate, Known, Outgoing
 from services.reminders.sending import (
+    RETRY_CAP,
     Decision,
+    Defer,
     Drop,
     Limits,
     Pending,
@@ -70,6 +72,7 @@ class Delivery:
         self._lanes = Lanes(_steady, self._chance)
         self._under_way: dict[asyncio.Task[None], int] = {}
         self._fates: asyncio.Queue[Fate] = asyncio.Queue()
+        self._publishing = False
 
     async def run(self) -> None:
         """Deliver what is pending, for ever. Cancelled, it lets end what is under way, shortly."""
@@ -92,7 +95,8 @@ class Delivery:
 
     async def _look(self) -> int:
         """Take a batch in hand, if there is room; how many it were."""
-        if sum(self._under_way.values()) + self._fates.qsize() >= IN_FLIGHT:
+        full = sum(self._under_way.values()) + self._fates.qsize() >= IN_FLIGHT
+        if full or self._publishing:  # what cannot be recorded would be sent again
             await asyncio.sleep(IDLE)
             return 0
         try:
@@ -112,7 +116,11 @@ class Delivery:
         ways: defaultdict[str, list[tuple[Letter, Send]]] = defaultdict(list)
         for one in items:
             who = one.reminder.recipient_id
-            item, decision = self._decide(one, hand, sent[who])
+            try:
+                item, decision = self._decide(one, hand, sent[who])
+            except Exception as error:  # noqa: BLE001 - it must not end the others' delivery
+                log.error("delivery.bug", reminder=one.reminder.id, error=type(error).__name__)  # noqa: TRY400
+                item, decision = one, Defer(now + RETRY_CAP, "a bug of ours")
             if isinstance(decision, Send):
                 sent[who] += 1
                 letter = _letter(item, decision, hand)
@@ -219,7 +227,10 @@ class Delivery:
             ]
             return await self._outbox.add(messages, now, session=session)
 
-        await self._relay.submit(await transaction(database, write))
+        rows = await transaction(database, write)
+        self._publishing = True  # for as long as Kafka is slower than we are
+        await self._relay.submit(rows)
+        self._publishing = False
 
 
 @dataclass(frozen=True, slots=True)
