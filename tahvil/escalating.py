@@ -191,7 +191,7 @@ def _steps(policy: Policy) -> str:
             f"{step.before} before" if step.before else f"{step.after} after" if step.after else ""
         )
         to = ", ".join(one if isinstance(one, str) else one.person for one in step.to)
-        again = f", {step.repeat} times more every {step.every}" if step.repeat else ""
+        again = f", and {step.repeat} more, every {step.every}" if step.repeat else ""
         urgent = " (important)" if step.importance == "important" else ""
         lines.append(f"{when or 'when due'}: {to}{urgent}{again}")
     return "\n".join(lines)

@@ -402,3 +402,50 @@ def test_each_moment_has_one_id_and_another_due_time_another() -> None:
     assert len(set(ids)) == len(ids) == 6
     again = escalation.fire(case, NOON, within)
     assert [one.id for one in again.reminders] == ids[:2]
+
+
+def test_the_chain_stands_still_while_the_deadline_does() -> None:
+    within = world({"at": "due", "to": "owner"}, {"after": "4 hours", "to": "head"})
+    case = escalation.fire(begin(within), NOON, within).case
+    for word in (
+        DeadlinePaused(paused_at=NOON + HOUR, **OF),
+        DeadlineResumed(resumed_at=NOON + 30 * DAY, **OF),
+    ):
+        case = escalation.follow(case, word, NOON, within).case
+    assert case.deadline.status == Status.MISSED
+    assert all_of(case, within) == [(NOON + 30 * DAY + 3 * HOUR, "hal", Kind.ESCALATED)]
+
+
+def test_who_is_away_when_a_wait_is_over_is_not_waited_for() -> None:
+    away = ((NOON + HOUR, NOON + 9 * DAY),)
+    people = {**PEOPLE, "hal": person("hal", roles=("head",), absences=away, reports_to="bo")}
+    within = world({"after": "4 working hours", "to": "head"}, people=people)
+    case = escalation.fire(begin(within), NOON, within).case
+    assert case.next_at == NOON + 4 * HOUR
+    turn = escalation.fire(case, NOON + 4 * HOUR, within)
+    assert (turn.failures, turn.case.next_at) == (("absent",), NOON + 9 * DAY)
+
+
+def test_a_first_reminder_that_comes_when_it_is_due_gives_way() -> None:
+    within = world({"before": "1 hour", "to": "head"})
+    turn = escalation.fire(begin(within), NOON, within)
+    assert (told(turn), [one.code for one in turn.case.log]) == ([], ["overtaken"])
+
+
+def test_a_moved_deadline_is_not_quiet_any_more() -> None:
+    within = world({"at": "due", "to": "owner"}, acknowledged_for="9 days")
+    outcome = acts.acknowledge(begin(within), "mia", NOON - HOUR, within)
+    assert isinstance(outcome, Turn)
+    moved = DeadlineMoved(due_at=NOON + HOUR, moved_at=NOON, **OF)
+    case = escalation.follow(outcome.case, moved, NOON, within).case
+    assert all_of(case, within) == [(NOON + HOUR, "mia", Kind.DUE)]
+
+
+def test_of_a_quiet_time_only_what_comes_after_the_due_time_puts_a_step_off() -> None:
+    within = world({"after": "2 hours", "to": "head"}, acknowledged_for="3 hours")
+    outcome = acts.acknowledge(begin(within), "mia", NOON - HOUR, within)
+    assert isinstance(outcome, Turn)
+    assert all_of(outcome.case, within) == [
+        (NOON + 2 * HOUR, "mia", Kind.RETURNED),
+        (NOON + 4 * HOUR, "hal", Kind.ESCALATED),
+    ]
