@@ -40,4 +40,6 @@ def configure(*, json: bool) -> None:
     # aiokafka repeats one line per partition per retry while a broker is away; the runtime says
     # once that it waits. At CRITICAL its own bugs still show.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    # Apprise names the phone numbers it writes to.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     logging.getLogger("pymongo").setLevel(logging.WARNING)

@@ -173,10 +173,10 @@ async def _show_mail(running: Running, console: Console, deal_id: str) -> None:
         f"{name}: {make_header(decode_header(str(mail[name])))}"
         for name in ("From", "To", "Subject")
     )
-    payload = mail.get_payload(decode=True)
-    body = payload.decode() if isinstance(payload, bytes) else ""
     console.print(
-        Panel(f"{head}\n\n{body.strip()}", title="The first delivered mail", expand=False)
+        Panel(
+            f"{head}\n\n{plain_text(mail).strip()}", title="The first delivered mail", expand=False
+        )
     )
 
 
@@ -187,6 +187,15 @@ def read_mails(maildir: Path) -> list[Mail]:
     box = Maildir(maildir)
     files = sorted((maildir / "new").iterdir(), key=lambda file: file.stat().st_mtime_ns)
     return [box.get_message(file.name) for file in files]
+
+
+def plain_text(mail: Mail) -> str:
+    """What a mail says, without its HTML."""
+    for part in mail.walk():
+        payload = part.get_payload(decode=True)
+        if part.get_content_type() == "text/plain" and isinstance(payload, bytes):
+            return payload.decode()
+    return ""
 
 
 async def _show_door(running: Running, console: Console) -> None:

@@ -1,10 +1,15 @@
 """Composition root of the reminders service: the only module that knows every part."""
 
+from prometheus_client import Counter
+
 from services.reminders.config import Settings
-from services.reminders.delivery import Delivery
+from services.reminders.delivery.build import channels
+from services.reminders.delivery.loop import Delivery
 from services.reminders.handlers import RemindersWork
+from services.reminders.outgoing import Outgoing
 from services.reminders.recalculation import Recalculation
 from services.reminders.repository import INDEXES, Repository
+from services.reminders.sending import Limits
 from services.reminders.timers import Timers
 from shared.runtime import Plumbing, Service
 
@@ -24,11 +29,23 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     recalculation = Recalculation(
         repository=repository, outbox=plumbing.outbox, relay=plumbing.relay, world=world
     )
+    deliveries = Counter(
+        "tahvil_deliveries",
+        "Messages by channel and what became of them; - where no channel was tried",
+        ["channel", "outcome"],
+        registry=plumbing.metrics.registry,
+    )
     delivery = Delivery(
-        settings=settings,
-        repository=repository,
+        outgoing=Outgoing(plumbing.database),
+        senders=channels(settings),
         outbox=plumbing.outbox,
         relay=plumbing.relay,
+        limits=Limits(
+            per_hour=settings.messages_per_hour,
+            patience=settings.patience,
+            patience_important=settings.patience_important,
+        ),
+        count=lambda channel, outcome: deliveries.labels(channel, outcome).inc(),
     )
     return Service(
         name="reminders",

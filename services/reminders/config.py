@@ -1,9 +1,10 @@
 """Settings of the reminders service."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 from services.reminders import files
@@ -11,6 +12,7 @@ from services.reminders.calendars import Calendars
 from services.reminders.policies import Policies, standard
 from services.reminders.world import World
 from shared.config import KafkaSettings, ServiceSettings
+from shared.contracts.values import Email
 from shared.smtp import SmtpSettings
 
 
@@ -47,5 +49,37 @@ class RulesSettings(BaseSettings):
         )
 
 
-class Settings(SmtpSettings, RulesSettings, ServiceSettings):
+class Settings(RulesSettings, SmtpSettings, ServiceSettings):
     """Everything the service reads."""
+
+    mail_unsubscribe: Email | None = Field(
+        None, description="who takes people off summaries and notices; none: no List-Unsubscribe"
+    )
+    telegram_token: SecretStr | None = Field(None, description="of the bot; none: no Telegram")
+    telegram_api: str = Field("https://api.telegram.org", description="or a server of your own")
+    bale_token: SecretStr | None = Field(None, description="of the bot; none: no Bale")
+    bale_api: str = Field("https://tapi.bale.ai", description="where Bale's bots are")
+    slack_token: SecretStr | None = Field(
+        None, description="of an app that may chat:write (xoxb-); none: no Slack"
+    )
+    slack_api: str = Field("https://slack.com/api", description="where Slack's API is")
+    apprise: Mapping[str, SecretStr] = Field(
+        default_factory=dict,
+        description="other channels, such as SMS: JSON of name to Apprise URL with {address} in it",
+    )
+    webhook_keys: Mapping[str, SecretStr] = Field(
+        default_factory=dict,
+        description='JSON of host, or "*", to whsec_ key; an old key may follow the new one',
+    )
+    webhook_hosts: tuple[str, ...] = Field(
+        (), description="JSON list of own hosts, or host:port, that may be private and plain HTTP"
+    )
+    messages_per_hour: int = Field(
+        20, ge=1, description="to one person; what is more comes in one summary"
+    )
+    patience: timedelta = Field(
+        timedelta(hours=4), description="how long one channel is tried before the next"
+    )
+    patience_important: timedelta = Field(
+        timedelta(minutes=15), description="the same for important messages with another channel"
+    )

@@ -67,11 +67,12 @@ def from_reminder(reminder: Reminder) -> Document:
 
 def to_reminder(row: Mapping[str, Any]) -> Reminder:
     """As it was kept; a field that is newer than the row has its default."""
-    names = Reminder.__dataclass_fields__.keys() - {"id", "late_by"}
+    names = Reminder.__dataclass_fields__.keys() - {"id", "late_by", "unreached"}
     late = row.get("late_by")
     return Reminder(
         id=row["_id"],
         late_by=timedelta(seconds=late) if late else None,
+        unreached=tuple(row.get("unreached", ())),
         **{name: row[name] for name in names if name in row},
     )
 
@@ -93,6 +94,11 @@ def of_person(said: Said) -> Document:
         "team": said.team,
         "calendar": said.calendar,
         "hours": {day: list(ranges) for day, ranges in said.hours.items()} if said.hours else None,
+        "channels": [channel.model_dump() for channel in said.channels],
+        "quiet_hours": [hours.model_dump() for hours in said.quiet_hours],
+        # As pairs: a kind may hold characters that the names of fields may not.
+        "digest": [[kind, every] for kind, every in said.digest.items()],
+        "digest_at": said.digest_at,
         "active": True,
     }
 

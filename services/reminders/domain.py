@@ -3,7 +3,6 @@
 Who hears of them is in `escalation`.
 """
 
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,10 +13,6 @@ from shared.contracts.deadlines import DeadlineMoved, DeadlineSet
 from shared.contracts.ids import derived
 from shared.contracts.notifications import NotificationRequested
 from shared.working_time import Calendar
-
-RETRY_BASE, RETRY_CAP = timedelta(seconds=5), timedelta(hours=1)
-ATTEMPTS = 12
-"""With full jitter up to the cap these last some four hours: a mail server's bad morning."""
 
 
 class Status(StrEnum):
@@ -95,6 +90,7 @@ class Reminder:
     titles: Mapping[str, str] = field(default_factory=dict)
     """The title by language, where somebody gave it."""
     important: bool = False
+    """Not held back by quiet hours, digests or the hourly limit."""
     deadline_id: str | None = None
     account_id: str | None = None
     account_name: str | None = None
@@ -108,6 +104,12 @@ class Reminder:
     late_by: timedelta | None = None
     """How much later than it should the message comes; None: in time."""
     body: str | None = None
+    gathers: bool = False
+    """Whether it is the envelope around others, a digest; `title` is their kind."""
+    unreached: tuple[str, ...] = ()
+    """People it was for, one after the other, whom it did not reach."""
+    reason: str | None = None
+    """Why it did not reach the last of them."""
 
 
 def set_deadline(data: DeadlineSet, source: str | None = None) -> Deadline:
@@ -210,11 +212,3 @@ def notify(data: NotificationRequested) -> Reminder:
         title=data.title,
         body=data.body,
     )
-
-
-def next_attempt(attempts: int, chance: random.Random) -> timedelta | None:
-    """How long to wait after so many failed attempts (full jitter); None: give up."""
-    if attempts >= ATTEMPTS:
-        return None
-    longest = min(RETRY_CAP, RETRY_BASE * 2**attempts)
-    return timedelta(seconds=chance.uniform(0, longest.total_seconds()))

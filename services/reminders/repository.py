@@ -3,14 +3,14 @@
 from collections.abc import Collection as Some
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from services.reminders import outgoing
 from services.reminders.cases import Case
 from services.reminders.documents import (
     Said,
     from_case,
-    from_reminder,
     of_person,
     to_case,
     to_person,
@@ -42,15 +42,9 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "timers": [IndexModel("at")],
     "rechecks": [IndexModel("at")],
     "marks": [],
-    "reminders": [
-        IndexModel("next_at", partialFilterExpression={"state": "pending"}),
-        IndexModel("claim", partialFilterExpression={"state": "pending"}),
-    ],
+    **outgoing.INDEXES,
     "people": [IndexModel([("roles", 1), ("_id", 1)])],
 }
-
-CLAIM = timedelta(seconds=60)
-"""How long a reminder is in one process's hands; after that another sends it, with the same id."""
 
 
 EVERYBODY = "*"
@@ -87,14 +81,6 @@ class Book:
             return
         people = {**self.world.people, said.person_id: heard}
         self.world = self.world.knowing(people, self.world.head)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """A reminder in this process's hands."""
-
-    reminder: Reminder
-    attempts: int
 
 
 class Repository:
@@ -272,67 +258,8 @@ class Repository:
         mark = ReplaceOne({"_id": "calendars"}, query, upsert=True)
         return await write(self.database["marks"], [mark]) > 0
 
-    async def claim(self, claim: str, now: datetime, limit: int) -> list[Pending]:
-        """Take pending reminders into this process's hands, for a bounded time."""
-        open_rows = await find(
-            self._reminders,
-            {"state": "pending", "next_at": {"$lte": now}},
-            projection={"next_at": 1},
-            sort=[("next_at", 1)],
-            limit=limit,
-        )
-        await write(
-            self._reminders,
-            [
-                UpdateOne(
-                    {"_id": row["_id"], "state": "pending", "next_at": row["next_at"]},
-                    {"$set": {"next_at": now + CLAIM, "claim": claim}, "$inc": {"attempts": 1}},
-                )
-                for row in open_rows
-            ],
-        )
-        mine = await find(self._reminders, {"state": "pending", "claim": claim})
-        return [Pending(reminder=to_reminder(row), attempts=row["attempts"]) for row in mine]
-
-    async def people(self, ids: Iterable[str]) -> dict[str, Document]:
-        """Who is to be written to, and where."""
-        rows = await find(self._people, {"_id": {"$in": sorted(set(ids))}})
-        return {row["_id"]: row for row in rows}
-
-    async def finish(
-        self, states: Mapping[str, Mapping[str, Any]], claim: str, session: Session
-    ) -> int:
-        """Write what became of reminders in hand; how many were still in this process's hands."""
-        return await write(
-            self._reminders,
-            [
-                UpdateOne({"_id": identity, "claim": claim}, {"$set": dict(state)})
-                for identity, state in states.items()
-            ],
-            session=session,
-        )
-
     async def _add(self, reminders: Iterable[Reminder], now: datetime, session: Session) -> None:
-        # A reminder that was made before is left as it is: sent once is enough.
-        await write(
-            self._reminders,
-            [
-                UpdateOne(
-                    {"_id": r.id},
-                    {
-                        "$setOnInsert": {
-                            **{k: v for k, v in from_reminder(r).items() if k != "_id"},
-                            "state": "pending",
-                            "next_at": now,
-                            "attempts": 0,
-                        }
-                    },
-                    upsert=True,
-                )
-                for r in reminders
-            ],
-            session=session,
-        )
+        await outgoing.add(self._reminders, reminders, now, session)
 
 
 def _timer(case: Case) -> ReplaceOne[Document] | DeleteOne:

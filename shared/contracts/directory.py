@@ -1,11 +1,12 @@
 """Topic `directory`: the people. Compacted: Kafka keeps the last record of every key."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, TypeAdapter, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
@@ -47,6 +48,64 @@ def _time_zone(name: str) -> str:
 
 TimeZone: TypeAlias = Annotated[str, AfterValidator(_time_zone)]
 
+_CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
+_EMAIL: TypeAdapter[str] = TypeAdapter(Email)
+
+
+def _clock_time(text: str) -> str:
+    if not _CLOCK_TIME.fullmatch(text):
+        raise PydanticCustomError("value", 'must be a time of day such as "22:00"')
+    return text
+
+
+def _address(text: str) -> str:
+    if 0 < len(text) <= 254 and text.isprintable() and " " not in text:
+        return text
+    raise PydanticCustomError("value", "must be 1 to 254 printable characters without spaces")
+
+
+ClockTime: TypeAlias = Annotated[
+    str,
+    AfterValidator(_clock_time),
+    WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK_TIME.pattern}$"}),
+]
+Address: TypeAlias = Annotated[
+    str,
+    AfterValidator(_address),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 254}),
+]
+Weekday: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class Channel(Value):
+    """A way to a person: never a password, which is the reminders service's own setting."""
+
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+    """`email`, `telegram`, `bale`, `slack`, `webhook`, or one that the service's settings name."""
+    address: Address | None = None
+    """Chat, phone number, user or URL; of `email` the person's own where none is given."""
+    only: Literal["ordinary", "important"] | None = None
+    """None: for both."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.kind == "email":
+            if self.address is not None:
+                _EMAIL.validate_python(self.address)
+        elif self.address is None:
+            raise PydanticCustomError("value", "must have an address, unless its kind is email")
+        return self
+
+
+class QuietHours(Value):
+    """When a person is left alone, on the clock of the person's time zone."""
+
+    since: ClockTime
+    until: ClockTime
+    """Not later than `since`: on the next day."""
+    days: tuple[Weekday, ...] = ()
+    """Days on which they begin; none: every day."""
+
 
 def _range(text: str) -> str:
     begin, _, end = text.partition("-")
@@ -63,7 +122,6 @@ def _some(
     return week
 
 
-Weekday: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Hours: TypeAlias = Annotated[
     str,
     AfterValidator(_range),
@@ -102,6 +160,16 @@ class PersonUpserted(EventData):
     """The person's own week; days that are not named are free."""
     capacity: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
     """Weights of accounts at most; an account weighs 1 by default, more by tier and revenue."""
+    channels: Annotated[tuple[Channel, ...], Field(max_length=10)] = ()
+    """How the person is reached, best first; none: by mail."""
+    quiet_hours: Annotated[tuple[QuietHours, ...], Field(max_length=10)] = ()
+    """Messages wait for their end, all but important ones."""
+    digest: Mapping[Id, Literal["none", "hourly", "daily"]] = Field(
+        default_factory=dict, max_length=50
+    )
+    """Messages of a kind that come together; the kind `*` stands for all that are not named."""
+    digest_at: ClockTime = "08:00"
+    """When the daily digest comes."""
 
 
 class PersonRemoved(EventData):

@@ -1,19 +1,15 @@
 """When deadlines are due: pauses, moves, ends. With no server and no clock."""
 
-import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from services.reminders.calendars import LATEST, Calendars, earlier, later
 from services.reminders.domain import (
-    ATTEMPTS,
-    RETRY_CAP,
     Deadline,
     Status,
     end,
     move,
-    next_attempt,
     pause,
     reckoned,
     resume,
@@ -143,15 +139,6 @@ def test_what_has_ended_does_not_begin_again() -> None:
     for ended in (Status.MET, Status.CANCELLED):
         assert pause(deadline(ended), NOON, OFFICE).status == ended
         assert resume(deadline(ended), NOON, OFFICE).status == ended
-
-
-def test_retries_wait_longer_up_to_a_cap_and_end() -> None:
-    chance = random.Random(1)
-    for attempts in range(1, ATTEMPTS):
-        gap = next_attempt(attempts, chance)
-        assert gap is not None
-        assert timedelta(0) <= gap <= RETRY_CAP
-    assert next_attempt(ATTEMPTS, chance) is None
 
 
 def test_waits_reach_the_ends_of_time_and_stop_there() -> None:
