@@ -8,12 +8,14 @@ from typing import Annotated
 
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Response, status
+from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import SecretStr
 from typing_extensions import override
 
 from shared.errors import Misconfigured
+from shared.hygiene import Hygiene, invalid
 from shared.metrics import Metrics
 
 USER = "ops"
@@ -46,6 +48,8 @@ def build_http(
 ) -> FastAPI:
     """`/live` and `/ready` are open and tell nothing of the data; all else asks who knocks."""
     app = FastAPI(title=f"Tahvil {service}", docs_url=None, redoc_url=None)
+    app.add_middleware(Hygiene)
+    app.add_exception_handler(RequestValidationError, invalid)
 
     @app.get("/live")
     async def live() -> dict[str, str]:

@@ -90,10 +90,18 @@ class Mover:
             live = book.live(account)
             return portfolio.give_back(state, live, home, change) if home in here else Moved()
 
-        left = {"$or": [{"manager_id": {"$in": gone}}, {"home_manager_id": {"$in": gone}}]}
+        # The type is for the partial index: without it MongoDB reads every account.
+        left = {
+            "$or": [
+                {"manager_id": {"$in": gone}},
+                {"home_manager_id": {"$in": gone, "$type": "string"}},
+            ]
+        }
         moved = await self._move(left, leave, now)
         moved += await self._move({"manager_id": {"$in": away}}, cover, now)
-        moved += await self._move({"home_manager_id": {"$in": here}}, give_back, now)
+        moved += await self._move(
+            {"home_manager_id": {"$in": here, "$type": "string"}}, give_back, now
+        )
         return moved + await self._retier(now) + await self._retry(now)
 
     async def _retier(self, now: datetime) -> int:

@@ -145,8 +145,7 @@ class Reading:
             query = {"$or": [{"manager_id": manager}, {"home_manager_id": manager}]}
         own: list[Account] = []
         if not viewer.sees_everything:
-            whose = {"$in": sorted(viewer.whose)}
-            managed = {"$or": [{"manager_id": whose}, {"home_manager_id": whose}]}
+            managed = {"$or": _managed(viewer)}
             ids = await self._accounts_of(_own(viewer), after, limit + 1)
             own = await self._repository.accounts_where(
                 {"$and": [{"_id": {"$in": ids}}, query]}, limit + 1, after
@@ -248,6 +247,15 @@ def _own(viewer: Viewer) -> list[Mapping[str, Any]]:
     """What `rights.is_own` says, as a query."""
     whose = {"$in": sorted(viewer.whose)}
     return [{"manager_id": whose}, {"salesperson_id": whose}, {"deadlines.owner_id": whose}]
+
+
+def _managed(viewer: Viewer) -> list[Mapping[str, Any]]:
+    """What `rights.manages` says, as a query. The type lets the partial index be used."""
+    whose = sorted(viewer.whose)
+    return [
+        {"manager_id": {"$in": whose}},
+        {"home_manager_id": {"$in": whose, "$type": "string"}},
+    ]
 
 
 def _people(handoffs: Iterable[Handoff]) -> set[str | None]:

@@ -48,7 +48,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("closed_at", 1), ("_id", 1)]),
         IndexModel(
             "deadlines.owner_id",
-            partialFilterExpression={"deadlines.owner_id": {"$type": "string"}},
+            partialFilterExpression={"deadlines.owner_id": {"$exists": True}},
         ),
         IndexModel("status", partialFilterExpression={"status": Status.UNASSIGNED.value}),
     ],

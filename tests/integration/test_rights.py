@@ -1,0 +1,394 @@
+"""Every route of handoff, asked by everybody: a route without a line here fails."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from services.handoff import sessions
+from services.handoff.app import build
+from services.handoff.config import Settings
+from services.handoff.people import Person
+from services.handoff.reading import _managed, _own
+from services.handoff.repository import Repository
+from services.handoff.rights import Viewer
+from services.handoff.sessions import Seal
+from shared import http, mongo
+from shared.clock import utc_now
+from shared.contracts.accounts import DisputeOpened, SatisfactionRecorded
+from shared.contracts.directory import Absence, AbsenceSet, Role
+from shared.contracts.event import EventData
+from shared.metrics import Metrics
+from shared.mongo import Database, Session
+from shared.outbox import Message, Outbox
+from shared.relay import Relay
+from shared.runtime import Plumbing, ensure_indexes
+from tahvil.servers.mongo import EmbeddedMongo
+from tests.support.builders import deal, event, manager
+from tests.support.system import PASSWORD
+
+NOW = datetime.now(UTC)
+SECRET = "s" * 32
+SEES_ALL = {"ops", "carla", "hana", "mia"}
+"""hana leads mia, who manages acme; sam sold it. noah, his head otto, and sue have no part."""
+SEES = SEES_ALL | {"sam"}
+OUTSIDE = {"noah", "otto", "sue"}
+OPEN = {
+    "GET /live", "GET /ready", "GET /openapi.json",
+    "GET /login", "POST /login", "GET /login/{token}", "POST /login/{token}",
+}  # fmt: skip
+FOR_OPS = {"GET /metrics"}
+FOR_FORMS = {"POST /logout"}
+"""Refused without the token of a form, whoever asks."""
+LISTS = {"GET /handoffs": "acme", "GET /accounts": "acme", "GET /managers": '"mia"'}
+"""Answered to everybody; what must be in it for who may see it, and for nobody else."""
+OF_ACME = {
+    "GET /handoffs/{handoff_id}",
+    "GET /handoffs/{handoff_id}/explanation",
+    "GET /accounts/{account_id}",
+    "POST /handoffs/{handoff_id}/accept",
+    "POST /handoffs/{handoff_id}/ask",
+    "POST /handoffs/{handoff_id}/return",
+    "POST /handoffs/{handoff_id}/resubmit",
+    "POST /handoffs/{handoff_id}/package",
+    "POST /handoffs/{handoff_id}/steps/{step}/done",
+}
+BODIES = {"ask": {"questions": []}, "return": {"reasons": []}, "package": {"package": {}}}
+"""Well formed, and refused by the rules: the matrix changes nothing."""
+
+
+class Nowhere:
+    async def publish(self, messages: Sequence[Message]) -> None:
+        pass
+
+
+class House:
+    """handoff's app over a real MongoDB; no Kafka: events are applied by hand."""
+
+    def __init__(self, database: Database) -> None:
+        settings = Settings(
+            kafka_bootstrap="none",
+            mongo_uri=SecretStr("none"),
+            http_password=SecretStr(PASSWORD),
+            session_key=SecretStr("k" * 32),
+            smtp_host="127.0.0.1",
+            proxy_user_header="X-User",
+            proxy_secret=SecretStr(SECRET),
+        )
+        outbox = Outbox(database, 2)
+        self.database = database
+        self.service = build(
+            Plumbing(
+                settings=settings,
+                database=database,
+                outbox=outbox,
+                relay=Relay(outbox, Nowhere(), utc_now),
+                metrics=Metrics(),
+            )
+        )
+        self.app = http.build_http(
+            "handoff", password=settings.http_password, metrics=Metrics(), not_ready=list
+        )
+        assert self.service.router
+        self.app.include_router(self.service.router)
+        for layer in self.service.middleware:
+            self.app.add_middleware(layer)
+
+    async def say(self, *datas: EventData, at: datetime = NOW) -> None:
+        events = [event(data, id=f"{data.type}:{data.subject}:{at}", time=at) for data in datas]
+
+        async def apply(session: Session) -> None:
+            work = self.service.work()
+            await work.load(events, session)
+            for one in events:
+                work.apply(one)
+            await work.save(session)
+
+        await mongo.transaction(self.database, apply)
+
+    def client(self, who: str | None) -> httpx.AsyncClient:
+        headers = {"X-User": who or "", "X-Tahvil-Proxy-Secret": SECRET}
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app),
+            base_url="http://tahvil",
+            auth=("ops", PASSWORD) if who == "ops" else None,
+            headers={"Sec-Fetch-Site": "same-origin"}
+            | (headers if who not in (None, "ops") else {}),
+        )
+
+    async def get(self, who: str, path: str) -> Any:
+        async with self.client(who) as client:
+            return (await client.get(path)).raise_for_status().json()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    server = EmbeddedMongo(tmp_path)
+    await server.start()
+    settings = Settings(
+        kafka_bootstrap="none",
+        mongo_uri=SecretStr(server.uri),
+        http_password=SecretStr(PASSWORD),
+        session_key=SecretStr("k" * 32),
+        smtp_host="127.0.0.1",
+    )
+    database = mongo.connect(settings, "handoff")
+    house = House(database)
+    await ensure_indexes(database, house.service.indexes, timedelta(days=1))
+    await house.say(
+        manager("mia", reports_to="lena"),
+        manager("lena", roles=(), reports_to="hana"),
+        manager("hana", roles=(Role.HEAD,)),
+        manager("noah", region="East", reports_to="otto"),
+        manager("otto", roles=(Role.HEAD,)),
+        manager("carla", roles=(Role.COMPANY_MANAGER,)),
+        manager("sam", roles=(Role.SALESPERSON,)),
+        manager("sue", roles=(Role.SALESPERSON,)),
+    )
+    await house.say(deal(account="acme", closed_at=NOW, package={"needs": ["speed"]}))
+    yield house
+    await mongo.close(database)
+    await server.stop()
+
+
+def routes(among: Sequence[Any]) -> Iterator[str]:
+    for route in among:
+        if nested := getattr(route, "original_router", None):
+            yield from routes(nested.routes)
+        else:
+            for method in sorted((getattr(route, "methods", None) or {"GET"}) - {"HEAD"}):
+                yield f"{method} {route.path}"
+
+
+def paths(app: FastAPI) -> set[str]:
+    return set(routes(app.routes))
+
+
+async def test_every_route_has_a_rule_and_keeps_it(house: House) -> None:
+    ruled = OPEN | FOR_OPS | FOR_FORMS | set(LISTS) | OF_ACME
+    assert paths(house.app) == ruled
+    ((handoff,),) = [await house.get("ops", "/handoffs")]
+    before = await house.get("ops", "/accounts/acme")
+    for route in sorted(ruled - OPEN):
+        method, template = route.split()
+        path = template.format(
+            handoff_id=handoff["id"], account_id="acme", step="kick-off", token="x"
+        )
+        for who in (*sorted(SEES | OUTSIDE), None):
+            body = BODIES.get(path.rsplit("/", 1)[-1], {})
+            if who == "ops":
+                body = {**body, "by": "sue"}
+            elif path.endswith(("accept", "done")):
+                body = {**body, "by": "somebody-else"}
+            async with house.client(who) as client:
+                answer = await client.request(method, path, json=body if method == "POST" else None)
+            asked = f"{who} asks {route}: {answer.status_code} {answer.text}"
+            if who is None:
+                assert answer.status_code == 401, asked
+            elif route in FOR_OPS:
+                assert answer.status_code == (200 if who == "ops" else 401), asked
+            elif route in FOR_FORMS:
+                assert answer.status_code == 403, asked
+            elif route in LISTS:
+                seers = SEES_ALL if route == "GET /managers" else SEES
+                assert answer.status_code == 200, asked
+                assert (LISTS[route] in answer.text) == (who in seers), asked
+            elif who in OUTSIDE:
+                assert answer.status_code == 404, asked
+                assert "Account acme" not in answer.text
+            elif method == "GET":
+                assert answer.status_code == 200, asked
+            elif not (who == "ops" and path.endswith("done")):
+                assert answer.status_code in (403, 409), asked
+    after = await house.get("ops", "/accounts/acme")
+    assert [h["status"] for h in after["handoffs"]] == [h["status"] for h in before["handoffs"]]
+
+
+async def test_how_much_of_a_customer_is_seen(house: House) -> None:
+    await house.say(
+        DisputeOpened(account_id="acme", dispute_id="x", opened_at=NOW, severity="high"),
+        SatisfactionRecorded(account_id="acme", score=80, recorded_at=NOW),
+    )
+    second = deal(
+        "d2",
+        "acme",
+        salesperson={"id": "sue"},
+        closed_at=NOW + timedelta(hours=1),
+        package={"needs": ["speed", "quiet"], "contacts": [{"name": "Ada", "role": "CFO"}]},
+    )
+    await house.say(second)
+    whole = await house.get("mia", "/accounts/acme")
+    assert (whole["whole"], whole["satisfaction"], whole["won"]) == (True, 80, {"USD": "201.00"})
+    assert whole["package"]["needs"] == ["speed", "quiet"]
+    assert [h["deal_id"] for h in whole["handoffs"]] == ["d1", "d2"]
+    assert {o["kind"] for o in whole["obligations"]} == {
+        "dispute-answer", "dispute-update", "dispute-resolve",
+    }  # fmt: skip
+    assert {o["owner_name"] for o in whole["obligations"]} == {"Manager mia"}
+    part = await house.get("sue", "/accounts/acme")
+    assert (part["whole"], part["satisfaction"], part["won"]) == (False, None, {})
+    assert part["manager_name"] == "Manager mia"
+    assert [h["deal_id"] for h in part["handoffs"]] == ["d2"]
+    assert part["obligations"] == []
+    assert [c["name"] for c in part["package"]["contacts"]] == ["Ada"]
+    verdicts = {}
+    (first,) = await house.get("sam", "/handoffs")
+    for who in ("hana", "sam"):
+        found = await house.get(who, f"/handoffs/{first['id']}/explanation")
+        verdicts[who] = {one["manager_id"] for one in found["verdicts"]}
+    assert verdicts == {"hana": {"mia", "noah", "lena"} - {"lena"}, "sam": {"mia"}}
+
+
+async def test_pages_follow_each_other_and_lists_agree_with_single_answers(house: House) -> None:
+    for number in range(7):
+        region = "East" if number % 2 else "Central"
+        ref = {"id": f"c{number}", "name": f"C{number}", "region": region}
+        seller = {"id": "sue" if number < 3 else "sam"}
+        at = NOW + timedelta(minutes=number)
+        await house.say(deal(f"p{number}", ref, salesperson=seller, closed_at=at), at=at)
+    for who in sorted(SEES | OUTSIDE):
+        for path, step in (("/accounts", 2), ("/handoffs", 3)):
+            seen: list[str] = []
+            more: str | None = f"{path}?limit={step}"
+            async with house.client(who) as client:
+                while more:
+                    answer = await client.get(more)
+                    content = answer.json()
+                    items = content if path == "/handoffs" else content["items"]
+                    assert len(items) <= step
+                    seen += [item["id"] for item in items]
+                    if path == "/handoffs":
+                        more = answer.links.get("next", {}).get("url")
+                    else:
+                        more = content["next"] and f"{path}?limit={step}&after={content['next']}"
+                assert len(seen) == len(set(seen))
+                for row in await house.database[path[1:]].find().to_list(None):
+                    single = await client.get(f"{path}/{row['_id']}")
+                    assert single.status_code == (200 if row["_id"] in seen else 404), (who, path)
+    assert len(await house.get("ops", "/handoffs?limit=500")) == 8
+    async with house.client("ops") as client:
+        assert (await client.get("/accounts?limit=201")).status_code == 422
+
+
+async def test_an_absence_shows_with_the_load(house: House) -> None:
+    away = Absence(since=NOW - timedelta(hours=1))
+    await house.say(AbsenceSet(person_id="mia", absences=(away,)))
+    (mia,) = await house.get("hana", "/managers")
+    assert (mia["name"], mia["absent"], mia["load"]) == ("Manager mia", True, 1)
+
+
+async def test_who_covers_and_who_is_covered_see_the_account(house: House) -> None:
+    account = await Repository(house.database).account("acme")
+    assert account
+    covered = replace(account, manager_id="noah", home_manager_id="mia")
+    change: Mapping[str, Any] = {
+        "manager_id": covered.manager_id, "home_manager_id": covered.home_manager_id
+    }  # fmt: skip
+    await house.database["accounts"].update_one({"_id": "acme"}, {"$set": dict(change)})
+    for who in ("mia", "noah", "hana", "otto"):
+        assert (await house.get(who, "/accounts/acme"))["whole"], who
+
+
+async def test_nothing_personal_is_kept_and_long_bodies_are_refused(house: House) -> None:
+    async with house.client("mia") as client:
+        answer = await client.get("/accounts/acme")
+        assert answer.headers["cache-control"] == "no-store"
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
+        path = "/handoffs/x/package"
+        assert (await client.post(path, content=b"x" * (1 << 21))).status_code == 413
+
+        async def slowly() -> AsyncIterator[bytes]:
+            for _ in range(30):
+                yield b"x" * (1 << 16)
+
+        assert (await client.post(path, content=slowly())).status_code == 413
+        wrong = await client.post(path, json={"package": {"needs": "a secret"}})
+        assert wrong.status_code == 422
+        assert wrong.json()["detail"][0]["loc"] == ["body", "package", "needs"]
+        assert "a secret" not in wrong.text
+
+
+async def test_lists_use_indexes(house: House) -> None:
+    viewer = Viewer(Person(id="mia", name="Mia", roles=frozenset({Role.HEAD})), frozenset({"noah"}))
+    for collection, query in (("handoffs", _own(viewer)), ("accounts", _managed(viewer))):
+        cursor = house.database[collection].find({"$or": query})
+        plan = str((await cursor.explain())["queryPlanner"]["winningPlan"])
+        assert "COLLSCAN" not in plan, plan
+
+
+KEY = Seal(["k" * 32], timedelta(hours=12), timedelta(days=7))
+
+
+def cookie(person: str, age: timedelta = timedelta(0)) -> dict[str, str]:
+    at = datetime.now(UTC) - age
+    return {
+        "tahvil": KEY.close(sessions.Session(id=f"s-{person}", person_id=person, begun=at, used=at))
+    }
+
+
+async def test_signing_out_ends_the_session_in_every_browser(house: House) -> None:
+    async with house.client(None) as browser, house.client(None) as copy:
+        browser.cookies.update(cookie("mia"))
+        copy.cookies.update(browser.cookies)
+        assert (await copy.get("/accounts/acme")).status_code == 200
+        token = KEY.form_token("session:s-mia")
+        foreign = await browser.post(
+            "/logout", data={"form_token": token}, headers={"Sec-Fetch-Site": "cross-site"}
+        )
+        assert foreign.status_code == 403
+        other = await browser.post("/logout", data={"form_token": KEY.form_token("session:s-2")})
+        assert other.status_code == 403
+        out = await browser.post("/logout", data={"form_token": token})
+        assert out.status_code == 200
+        assert 'tahvil=""' in out.headers["set-cookie"]
+        assert (await copy.get("/accounts/acme")).status_code == 401
+
+
+async def test_a_session_in_use_goes_on(house: House) -> None:
+    async with house.client(None) as browser:
+        browser.cookies.update(cookie("mia", timedelta(minutes=1)))
+        assert "set-cookie" not in (await browser.get("/managers")).headers
+        browser.cookies.update(cookie("mia", timedelta(hours=1)))
+        written = (await browser.get("/managers")).headers["set-cookie"]
+        assert "HttpOnly" in written
+        assert 6.9 * 86400 < int(written.split("Max-Age=")[1].split(";")[0]) < 7 * 86400
+        browser.cookies.clear()
+        browser.cookies.update(cookie("mia", timedelta(hours=13)))
+        assert (await browser.get("/managers")).status_code == 401
+
+
+BROWSERS = (
+    ({"Sec-Fetch-Site": "same-origin", "Origin": "https://behind-a-proxy"}, True),
+    ({"Origin": "http://127.0.0.1:8081"}, True),
+    ({"Sec-Fetch-Site": "same-site"}, False),
+    ({"Sec-Fetch-Site": "none"}, False),
+    ({"Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1:8081"}, False),
+    ({"Origin": "null"}, False),
+    ({"Origin": "http://127.0.0.1:8081.evil.example"}, False),
+    ({}, False),
+)
+
+
+async def test_no_other_site_changes_anything(house: House) -> None:
+    (handoff,) = await house.get("ops", "/handoffs")
+    path = f"/handoffs/{handoff['id']}/ask"
+    there: Mapping[str, Any] = {
+        "transport": httpx.ASGITransport(house.app), "base_url": "http://tahvil"
+    }  # fmt: skip
+    async with (
+        httpx.AsyncClient(**there, cookies=cookie("mia")) as person,
+        httpx.AsyncClient(**there, auth=("ops", PASSWORD)) as machine,
+    ):
+        for headers, allowed in BROWSERS:
+            answer = await person.post(path, json={"questions": []}, headers=headers)
+            assert answer.status_code == (409 if allowed else 403), headers
+            # A browser that once asked for the password sends it along for other sites, too.
+            body = {"by": "mia", "questions": []}
+            answer = await machine.post(path, json=body, headers=headers)
+            assert answer.status_code == (409 if allowed or not headers else 403), headers
