@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,17 +15,13 @@ from markupsafe import Markup
 from services.handoff.pages import catalog
 from services.handoff.pages.catalog import LANGUAGES, Language
 from services.handoff.pages.writing import Writer, undirected
+from shared import hygiene
 
-HEADERS: Mapping[str, str] = {
-    # Nothing from elsewhere, no script at all, no frame around it.
-    "Content-Security-Policy": (
-        "default-src 'self'; script-src 'none'; object-src 'none'; base-uri 'none'; "
-        "form-action 'self'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",  # personal data
-}
+_POLICY = "Content-Security-Policy"
+HEADERS: Mapping[str, str] = MappingProxyType(
+    {_POLICY: f"{hygiene.HEADERS[_POLICY]}; script-src 'none'"}
+)
+"""Stricter than elsewhere: the pages have no script at all."""
 
 _TYPES = {".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".txt": "text/plain"}
 
@@ -100,7 +97,7 @@ class Pages:
         if content is None:
             return None
         kind = _TYPES[name[name.rindex(".") :]]
-        kept = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
+        kept = {"Cache-Control": "public, max-age=86400"}
         return Response(content, media_type=kind, headers=kept)
 
 
