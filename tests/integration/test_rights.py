@@ -1,5 +1,6 @@
 """Every route of handoff, asked by everybody: a route without a line here fails."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,8 @@ from pydantic import SecretStr
 from services.handoff import sessions
 from services.handoff.app import build
 from services.handoff.config import Settings
+from services.handoff.directory import Directory
+from services.handoff.links import Links
 from services.handoff.people import Person
 from services.handoff.reading import _managed, _own
 from services.handoff.repository import Repository
@@ -22,7 +25,7 @@ from services.handoff.sessions import Seal
 from shared import http, mongo
 from shared.clock import utc_now
 from shared.contracts.accounts import DisputeOpened, SatisfactionRecorded
-from shared.contracts.directory import Absence, AbsenceSet, Role
+from shared.contracts.directory import Absence, AbsenceSet, PersonRemoved, Role
 from shared.contracts.event import EventData
 from shared.metrics import Metrics
 from shared.mongo import Database, Session
@@ -77,24 +80,27 @@ class Nowhere:
         pass
 
 
+def settings(uri: str = "none") -> Settings:
+    return Settings(
+        kafka_bootstrap="none",
+        mongo_uri=SecretStr(uri),
+        http_password=SecretStr(PASSWORD),
+        session_key=SecretStr("k" * 32),
+        smtp_host="127.0.0.1",
+        proxy_user_header="X-User",
+        proxy_secret=SecretStr(SECRET),
+    )
+
+
 class House:
     """handoff's app over a real MongoDB; no Kafka: events are applied by hand."""
 
     def __init__(self, database: Database) -> None:
-        settings = Settings(
-            kafka_bootstrap="none",
-            mongo_uri=SecretStr("none"),
-            http_password=SecretStr(PASSWORD),
-            session_key=SecretStr("k" * 32),
-            smtp_host="127.0.0.1",
-            proxy_user_header="X-User",
-            proxy_secret=SecretStr(SECRET),
-        )
         outbox = Outbox(database, 2)
         self.database = database
         self.service = build(
             Plumbing(
-                settings=settings,
+                settings=settings(),
                 database=database,
                 outbox=outbox,
                 relay=Relay(outbox, Nowhere(), utc_now),
@@ -102,7 +108,7 @@ class House:
             )
         )
         self.app = http.build_http(
-            "handoff", password=settings.http_password, metrics=Metrics(), not_ready=list
+            "handoff", password=SecretStr(PASSWORD), metrics=Metrics(), not_ready=list
         )
         assert self.service.router
         self.app.include_router(self.service.router)
@@ -140,14 +146,7 @@ class House:
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     server = EmbeddedMongo(tmp_path)
     await server.start()
-    settings = Settings(
-        kafka_bootstrap="none",
-        mongo_uri=SecretStr(server.uri),
-        http_password=SecretStr(PASSWORD),
-        session_key=SecretStr("k" * 32),
-        smtp_host="127.0.0.1",
-    )
-    database = mongo.connect(settings, "handoff")
+    database = mongo.connect(settings(server.uri), "handoff")
     house = House(database)
     await ensure_indexes(database, house.service.indexes, timedelta(days=1))
     await house.say(
@@ -423,3 +422,43 @@ async def test_no_other_site_changes_anything(house: House) -> None:
             body = {"by": "mia", "questions": []}
             answer = await machine.post(path, json=body, headers=headers)
             assert answer.status_code == (409 if allowed or not headers else 403), headers
+
+
+async def test_who_is_removed_is_out_whatever_the_clocks_say(house: House) -> None:
+    async with house.client(None) as browser:
+        browser.cookies.update(cookie("mia", timedelta(seconds=-30)))  # of a replica that is ahead
+        assert (await browser.get("/managers")).status_code == 200
+        await house.say(PersonRemoved(person_id="mia", removed_at=NOW))
+        assert (await browser.get("/managers")).status_code == 401
+    async with house.client("mia") as proxied:
+        assert (await proxied.get("/managers")).status_code == 403
+    gone = await house.database["people"].find_one({"_id": "mia"})
+    assert gone
+    assert not {"email", "address", "roles"} & set(gone)
+
+
+async def test_of_many_that_use_a_link_at_once_one_gets_in(house: House) -> None:
+    people = Directory(house.database)
+    links = Links(database=house.database, directory=people, settings=settings())
+    mia = await people.person("mia")
+    assert mia
+    for _ in range(5):
+        first, second = [await links._make(mia, "/") for _ in range(2)]
+        used = await asyncio.gather(*(links.use(first) for _ in range(8)))
+        assert len([one for one in used if one]) == 1
+        assert await links.use(second) is None, "the person's other links go with it"
+    late = await links._make(mia, "/")
+    await house.database["login_links"].update_many({}, {"$set": {"expires_at": NOW}})
+    assert await links.use(late) is None
+    (stored,) = await house.database["login_links"].find().to_list(None)
+    assert late not in str(stored)
+
+
+async def test_somebody_elses_step_is_seen_and_not_done(house: House) -> None:
+    (handoff,) = await house.get("sam", "/handoffs")
+    path = f"/handoffs/{handoff['id']}/steps/kick-off/done"
+    async with house.client("sam") as sam, house.client("hana") as hana:
+        refused = await sam.post(path, json={})
+        assert refused.status_code == 403
+        assert "somebody else's to do" in refused.json()["detail"]
+        assert (await hana.post(path, json={})).json()["done"] == ["kick-off"]
