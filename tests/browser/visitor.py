@@ -66,7 +66,7 @@ class Visitor:
 
     def _note(self, message: object) -> None:
         kind, text = getattr(message, "type", ""), getattr(message, "text", "")
-        if kind in ("error", "warning") and "status of 40" not in text:
+        if kind in ("error", "warning") and "with a status of 4" not in text:
             self.complaints.append(text)
 
 

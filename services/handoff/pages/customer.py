@@ -7,10 +7,9 @@ from decimal import Decimal
 
 from markupsafe import Markup
 
-from services.handoff.assignment import Tier
 from services.handoff.obligations import Kind
-from services.handoff.pages.summary import Due, Reader, Summary, due, summary
-from services.handoff.pages.words import NEED, OWED, SEVERITY, TIER
+from services.handoff.pages.summary import Due, Reader, Summary, asked_for, due, summary
+from services.handoff.pages.words import NEED, OWED, SEVERITY
 from services.handoff.rights import CLOCKS
 from services.handoff.views import AccountView
 from shared.contracts.deals import Package
@@ -82,12 +81,12 @@ def won(amounts: Mapping[str, Decimal], reader: Reader) -> tuple[str, ...]:
 
 def _facts(account: AccountView, reader: Reader) -> Iterable[tuple[Markup, str | Markup]]:
     say = reader.writer.say
-    tier = say(TIER[Tier(account.tier)])
+    tier = asked_for("tier", account.tier, reader)
     if account.tier_reason:
         tier = say("%(tier)s: %(why)s", tier=tier, why=reader.said(account.tier_reason))
     for name, words in NEED.items():
-        if value := tier if name == "tier" else getattr(account, name):
-            yield say(words), value
+        if value := getattr(account, name):
+            yield say(words), tier if name == "tier" else asked_for(name, value, reader)
     if account.key:
         yield say("Key account"), say("yes")
     if account.group_id:

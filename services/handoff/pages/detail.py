@@ -5,10 +5,18 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from services.handoff.assignment import Reason, Tier
+from services.handoff.assignment import Reason
 from services.handoff.pages.catalog import N_
-from services.handoff.pages.summary import Due, Reader, Summary, due, open_steps, summary
-from services.handoff.pages.words import ACT, NEED, STATUS, TIER, VERDICT
+from services.handoff.pages.summary import (
+    Due,
+    Reader,
+    Summary,
+    asked_for,
+    due,
+    open_steps,
+    summary,
+)
+from services.handoff.pages.words import ACT, NEED, STATUS, VERDICT
 from services.handoff.states import Status
 from services.handoff.views import DidView, ExplanationView, HandoffView
 from shared.contracts.deals import Package
@@ -150,8 +158,7 @@ def why(found: ExplanationView, reader: Reader) -> Why:
 def _needs(found: ExplanationView, reader: Reader) -> Iterable[tuple[Markup, str | Markup]]:
     for name, words in NEED.items():
         if value := found.need.get(name):
-            told = reader.writer.say(TIER[Tier(value)]) if name == "tier" else value
-            yield reader.writer.say(words), told
+            yield reader.writer.say(words), asked_for(name, value, reader)
 
 
 def _group(reason: Reason, names: Sequence[str], reader: Reader) -> Group:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from services.handoff.pages.words import KIND, STATUS, Sayings, listed, parts
+from services.handoff.assignment import Tier
+from services.handoff.pages.words import KIND, STATUS, TIER, Sayings, listed, parts
 from services.handoff.pages.writing import Clock, Writer
 from services.handoff.rights import CLOCKS
 from services.handoff.states import Status
@@ -95,6 +96,17 @@ def summary(handoff: HandoffView, reader: Reader) -> Summary:
         may=frozenset(move for move in handoff.may if "/" not in move),
         steps=frozenset(done),
     )
+
+
+def asked_for(name: str, value: str, reader: Reader) -> str | Markup:
+    """What an account asks of its manager, in words. `name`: as in the rules' `Need`."""
+    match name:
+        case "tier":
+            return reader.writer.say(TIER[Tier(value)])
+        case "language":
+            return reader.writer.language_name(value)
+        case _:
+            return value
 
 
 def due(one: DeadlineView | ObligationView, reader: Reader) -> Due:
