@@ -61,11 +61,11 @@ def people() -> list[PersonUpserted]:
         manager("hamid", name="حمید سرمدی", roles=(Role.HEAD,), **tehran),
         _person("mia", "Mia Manager", am, capacity=12, **london),
         _person("noah", "Noah Miller", am, capacity=40, speaks=("fr",), **london),
-        _person("olga", "Olga Ivanova", am, capacity=1, **london),
+        _person("olga", "Olga Ivanova", am, capacity=0, **london),
         _person("liam", "Liam O'Brien", am, region="West", **london),
         _person("sara", "سارا مرادی", am, region="تهران", capacity=20, **tehran)
         .model_copy(update={"reports_to": "hamid"}),
-        _person("omid", "امید کریمی", am, region="تهران", capacity=1, **tehran)
+        _person("omid", "امید کریمی", am, region="تهران", capacity=0, **tehran)
         .model_copy(update={"reports_to": "hamid"}),
         _person("sam", "Sam Seller", sales, **london),
         _person("reza", "رضا فروتن", sales, **tehran),
@@ -79,7 +79,8 @@ def _deals(region: str, seller: str, names: Mapping[str, str]) -> list[Event]:
     found = []
     for number, (name, called) in enumerate(names.items()):
         closed = NOW - timedelta(days=5 - number / 3)
-        told: dict[str, Any] = {}
+        # The language bars whoever does not speak it: who gets what does not hang on the order.
+        told: dict[str, Any] = {"package": {"language": package["language"]}}
         if number % 4 != 1:
             told = {"package": package, "products": ("GTX Pro",)}
         account = {"id": name, "name": called, "region": region, "industry": "retail"}
