@@ -1,9 +1,10 @@
 """Every page in every state, in both languages; and what hostile text becomes on it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 
@@ -167,7 +168,12 @@ def rows(count: int, text: str = "x") -> list[AccountRow]:
     ]  # fmt: skip
 
 
-def pages(language: Language, text: str) -> Iterator[tuple[str, str]]:
+@cache
+def pages(language: Language, text: str) -> Sequence[tuple[str, str]]:
+    return list(_pages(language, text))
+
+
+def _pages(language: Language, text: str) -> Iterator[tuple[str, str]]:
     """Every template, in every state it knows, with this text wherever text can be."""
     one = reader(language)
     typed = Typed({"questions": text, "contact_name": text, "needs": text})
@@ -320,7 +326,7 @@ def test_hostile_text_stays_text(language: Language) -> None:
         assert "{{ 7*7 }}" in page or name in ("ask", "sent", "confirm", "out", "empty inbox"), name
 
 
-@settings(deadline=None)  # two whole pages
+@settings(deadline=None, max_examples=40)  # two whole pages each
 @given(st.text(max_size=40))
 def test_any_text_leaves_a_page_sound(text: str) -> None:
     found = detail.detail(handoff(text=text), explanation(text), history(text), reader("fa"))
@@ -356,7 +362,7 @@ def test_the_most_urgent_is_first() -> None:
     assert [card.short.id for card in found.mine] == ["late", "soon"]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     st.integers(0, 130),
     st.sampled_from(["name", "tier", "weight", "satisfaction", "contacted"]),
