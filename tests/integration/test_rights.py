@@ -65,7 +65,7 @@ OF_ACME = {
 }
 PAGES: Mapping[str, tuple[int, set[str]]] = {
     "GET /pages": (200, SEES),
-    "GET /pages/portfolio": (200, SEES_ALL),
+    "GET /pages/portfolio": (200, SEES),
     "GET /pages/account": (404, SEES),
     "GET /pages/handoffs/{handoff_id}": (404, SEES),
     "GET /pages/{rest}": (404, set()),
@@ -236,6 +236,8 @@ async def test_every_page_keeps_the_rules(house: House) -> None:
                 seen = who in seers
                 assert ("Account acme" in answer.text) == seen, asked
                 assert answer.status_code == (200 if seen else otherwise), asked
+                won = path == "/pages/portfolio" and "100.50" in answer.text
+                assert won == (path == "/pages/portfolio" and who in SEES_ALL), asked
             if who:
                 assert "script-src 'none'" in answer.headers["content-security-policy"]
 
