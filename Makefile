@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help install demo up test check format unit integration faults containers search bench lock contracts secrets clean
+.PHONY: help install demo up test check format unit integration browser pictures words faults containers search bench lock contracts secrets clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,10 +35,19 @@ check: install ## format, lint, types, architecture, unit and contract tests: ab
 	$(BIN)/python -m shared.contracts.generate --check
 	$(BIN)/pytest -q tests/unit tests/contracts
 
-test: check integration faults containers ## everything, on real servers
+test: check integration browser faults containers ## everything, on real servers
 
 integration: install ## real Kafka, MongoDB and SMTP as child processes
 	$(BIN)/pytest -q tests/integration
+
+browser: install ## the pages in the system's Chromium; skipped, with the reason, without one
+	$(BIN)/pytest -q tests/browser
+
+pictures: install ## the pages' pictures in docs/pictures, taken anew
+	$(BIN)/python -m tests.browser.pictures docs/pictures
+
+words: install ## the pages' Persian catalog, brought up to their messages
+	$(BIN)/python -m tests.support.words
 
 faults: install ## kill -9, servers stopped under load, replicas
 	$(BIN)/pytest -q tests/faults

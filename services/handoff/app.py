@@ -13,6 +13,9 @@ from services.handoff.intake.batches import Batches
 from services.handoff.intake.door import Counters, Door
 from services.handoff.links import Links
 from services.handoff.moving import Mover
+from services.handoff.pages import routes
+from services.handoff.pages.desk import Desk
+from services.handoff.pages.rendering import Pages
 from services.handoff.reading import Reading
 from services.handoff.repository import INDEXES, Repository
 from services.handoff.sessions import Renewal, Sessions
@@ -47,8 +50,15 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     )
     mailed = Links(database=plumbing.database, directory=people, settings=settings)
     router = APIRouter()
-    router.include_router(api.build_router(Reading(repository, people), commands, doors))
-    router.include_router(login.build_router(doors, mailed, settings, utc_now))
+    reading = Reading(repository, people)
+    desk = Desk(Pages(), doors, utc_now)
+    router.include_router(api.build_router(reading, commands, doors))
+    router.include_router(
+        login.build_router(
+            doors, mailed, settings, utc_now, page=desk.sign_in, route_class=desk.route_class()
+        )
+    )
+    router.include_router(routes.build_router(desk, reading, commands, doors))
     loops: list[Loop] = [mover.run, mailed.run]
     if known := settings.sources():
         batches = Batches(KafkaPublisher(settings, "handoff-intake"))

@@ -7,7 +7,7 @@ from services.handoff import lifecycle, obligations
 from services.handoff.lifecycle import Act, Outcome, Refused
 from services.handoff.repository import Repository
 from services.handoff.rules import Rules
-from services.handoff.states import Handoff, Status
+from services.handoff.states import Did, Handoff, Status
 from shared.caused import by_itself
 from shared.contracts.deals import Package
 from shared.mongo import Session, server_time, transaction
@@ -38,7 +38,11 @@ class Commands:
     async def ask(self, handoff_id: str, by: str, questions: tuple[str, ...]) -> Outcome:
         """The account manager asks the salesperson."""
         return await self._do(
-            handoff_id, "ask", by, lambda handoff, act: lifecycle.ask(handoff, questions, act)
+            handoff_id,
+            "ask",
+            by,
+            lambda handoff, act: lifecycle.ask(handoff, questions, act),
+            said=questions,
         )
 
     async def give_back(self, handoff_id: str, by: str, reasons: tuple[str, ...]) -> Outcome:
@@ -48,6 +52,7 @@ class Commands:
             "return",
             by,
             lambda handoff, act: lifecycle.give_back(handoff, reasons, act),
+            said=reasons,
         )
 
     async def resubmit(
@@ -59,6 +64,7 @@ class Commands:
             "resubmit",
             by,
             lambda handoff, act: lifecycle.resubmit(handoff, answers, package, act),
+            said=answers,
         )
 
     async def add(self, handoff_id: str, by: str, package: Package) -> Outcome:
@@ -86,7 +92,13 @@ class Commands:
         )
 
     async def _do(
-        self, handoff_id: str, name: str, by: str, decide: Callable[[Handoff, Act], Outcome]
+        self,
+        handoff_id: str,
+        name: str,
+        by: str,
+        decide: Callable[[Handoff, Act], Outcome],
+        *,
+        said: tuple[str, ...] = (),
     ) -> Outcome:
         now = await server_time(self._repository.database)
 
@@ -117,6 +129,7 @@ class Commands:
                 book.records[outcome.record.id] = outcome.record
             await self._repository.save(book, session)
             identity = f"{handoff.id}:{act.account.revision}:{name}"
+            await self._repository.keep_history(_did(identity, handoff, name, act, said), session)
             events = by_itself(identity, "handoff", publish, now)
             messages = [to_message(event) for event in events]
             return outcome, await self._outbox.add(messages, now, session=session)
@@ -124,3 +137,20 @@ class Commands:
         outcome, rows = await transaction(self._repository.database, do)
         await self._relay.submit(rows)
         return outcome
+
+
+def _did(identity: str, handoff: Handoff, name: str, act: Act, said: tuple[str, ...]) -> Did:
+    """`name`: of the command, and the step it is about."""
+    what, _, about = name.partition(" ")
+    step = about if what in {"step", "move"} else None
+    listed = handoff.checklist.step(step) if handoff.checklist and step else None
+    return Did(
+        id=identity,
+        handoff_id=handoff.id,
+        at=act.at,
+        by=act.by,
+        what="package" if what == "add" else what,
+        step=step,
+        title=listed.title if listed else None,
+        said=said,
+    )

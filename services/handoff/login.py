@@ -6,42 +6,54 @@ Opening the link shows a button; pressing it signs in: what reads mail for virus
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response, status
-from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from services.handoff.access import AccessSettings
 from services.handoff.links import Asked, Links
-from services.handoff.people import Language
 from services.handoff.sessions import Sessions, local
 from shared.contracts.values import Email
 
 Shown = Literal["ask", "sent", "confirm", "over", "out"]
 
 
+class Page(Protocol):
+    """Makes the pages of signing in."""
+
+    def __call__(  # noqa: D102
+        self, request: Request, shown: Shown, code: int = status.HTTP_200_OK, **told: str
+    ) -> Response: ...
+
+
 def build_router(
-    sessions: Sessions, links: Links, settings: AccessSettings, now: Callable[[], datetime]
+    sessions: Sessions,
+    links: Links,
+    settings: AccessSettings,
+    now: Callable[[], datetime],
+    *,
+    page: Page,
+    route_class: type[APIRoute] = APIRoute,
 ) -> APIRouter:
     """`/login` and `/logout`: the only routes that are open to everybody."""
-    router = APIRouter()
+    router = APIRouter(route_class=route_class)
     limit = _limit(settings, now)
-    page = _pages()
 
     @router.get("/login")
-    async def ask(request: Request, next: str = "/") -> HTMLResponse:  # noqa: A002 - as in the address
+    async def ask(request: Request, next: str = "/") -> Response:  # noqa: A002 - as in the address
         """The form that asks for a link."""
-        return page(request, "ask", back=local(next))
+        return page(request, "ask", next=local(next))
 
     @router.post("/login")
     async def asked(
         request: Request,
         email: Annotated[Email, Form()],
         next: Annotated[str, Form(max_length=2000)] = "/",  # noqa: A002 - as in the address
-    ) -> HTMLResponse:
+    ) -> Response:
         """Send a link. The answer is the same whether anybody has this address or not."""
         sessions.check_origin(request)
         address = email.casefold()
@@ -54,7 +66,7 @@ def build_router(
         return page(request, "sent", status.HTTP_202_ACCEPTED)
 
     @router.get("/login/{token}")
-    async def confirm(request: Request, token: str) -> HTMLResponse:
+    async def confirm(request: Request, token: str) -> Response:
         """A button. Whether the link is good is not even looked up."""
         return page(request, "confirm", token=token)
 
@@ -70,7 +82,7 @@ def build_router(
         return answer
 
     @router.post("/logout", dependencies=[Depends(sessions.form)])
-    async def sign_out(request: Request) -> HTMLResponse:
+    async def sign_out(request: Request) -> Response:
         """End the session, also in copies of its cookie."""
         answer = page(request, "out")
         await sessions.end(request, answer)
@@ -97,24 +109,3 @@ def _limit(settings: AccessSettings, now: Callable[[], datetime]) -> Callable[[s
                 )
 
     return limit
-
-
-def _pages() -> Callable[..., HTMLResponse]:
-    templates = Environment(
-        loader=PackageLoader("services.handoff"),
-        undefined=StrictUndefined,
-        autoescape=select_autoescape(),
-        trim_blocks=True,
-    )
-
-    def page(request: Request, shown: Shown, code: int = 200, **told: str) -> HTMLResponse:
-        values = {"shown": shown, "language": _language(request), "back": "/", "token": ""}
-        return HTMLResponse(templates.get_template("sign_in.html").render(values | told), code)
-
-    return page
-
-
-def _language(request: Request) -> Language:
-    """The browser's, of those we write: nobody is known yet."""
-    accepted = request.headers.get("accept-language", "").lower()
-    return "fa" if accepted.startswith("fa") else "en"

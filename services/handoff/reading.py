@@ -21,6 +21,7 @@ from services.handoff.views import (
     AccountRow,
     AccountView,
     DeadlineView,
+    DidView,
     ExplanationView,
     HandoffView,
     Inbox,
@@ -32,7 +33,7 @@ from services.handoff.views import (
 from shared.mongo import aggregate, server_time
 
 MOST_HANDOFFS = 500  # of one account
-_HIDDEN: Mapping[str, Any] = {"satisfaction": None, "contacted_at": None}
+_HIDDEN: Mapping[str, Any] = {"satisfaction": None, "contacted_at": None, "won": {}}
 """Of an account of which somebody sees the own handoffs only."""
 HAD_ONE = "the account had a manager already, so nobody else was considered"
 
@@ -74,6 +75,17 @@ class Reading:
         handoff, account = seen
         names = await self._directory.named(_people([handoff]))
         return _handoff(handoff, account, names, viewer)
+
+    async def history(self, handoffs: Iterable[HandoffView]) -> dict[str, list[DidView]]:
+        """What people did with handoffs that the viewer sees, the earliest first."""
+        did = await self._repository.history(one.id for one in handoffs)
+        names = await self._directory.named(one.by for one in did)
+        found: dict[str, list[DidView]] = {}
+        for one in did:
+            shown = DidView.model_validate(one)
+            shown = shown.model_copy(update={"by_name": _name(one.by, names)})
+            found.setdefault(one.handoff_id, []).append(shown)
+        return found
 
     async def shown(self, viewer: Viewer, handoff: Handoff) -> HandoffView:
         """A handoff that the viewer has just changed."""

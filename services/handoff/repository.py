@@ -11,7 +11,7 @@ from services.handoff import checklist_store, directory
 from services.handoff.assignment import Away, Manager, Need, Pool, Reason, Tier, Verdicts
 from services.handoff.book import Book
 from services.handoff.obligations import Kind, Obligation
-from services.handoff.states import LIVE, Account, Deadline, Explanation, Handoff, Status
+from services.handoff.states import LIVE, Account, Deadline, Did, Explanation, Handoff, Status
 from services.handoff.tiers import Facts, Group
 from shared.contracts.deals import DealAmended, DealClosed, DealReopened, Package
 from shared.contracts.directory import PersonRemoved
@@ -59,6 +59,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "groups": [IndexModel("moving", partialFilterExpression={"moving": True})],
     "explanations": [IndexModel("account_id")],
     "salespeople": [],
+    "history": [IndexModel([("handoff_id", 1), ("at", 1)])],
     "obligations": [IndexModel("account_id")],
 }
 
@@ -220,6 +221,17 @@ class Repository:
         """Why a handoff went to whom it went; None when the account had a manager."""
         rows = await find(self.database["explanations"], {"_id": handoff_id})
         return _explanation(rows[0]) if rows else None
+
+    async def history(self, handoffs: Iterable[str]) -> list[Did]:
+        """What people did with these handoffs, the earliest first."""
+        query = {"handoff_id": {"$in": list(handoffs)}}
+        rows = await find(self.database["history"], query, sort=[("at", 1)])
+        return [Did(id=row.pop("_id"), **row | {"said": tuple(row["said"])}) for row in rows]
+
+    async def keep_history(self, did: Did, session: Session) -> None:
+        """Remember what somebody did."""
+        one = ReplaceOne({"_id": did.id}, _plain(did), upsert=True)
+        await write(self.database["history"], [one], session=session)
 
     async def save(self, book: Book, session: Session) -> None:
         """Write what changed."""

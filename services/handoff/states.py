@@ -130,6 +130,23 @@ class Handoff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Did:
+    """Something a person did with a handoff, as its history tells it."""
+
+    id: str
+    handoff_id: str
+    at: datetime
+    by: str
+    what: str
+    """accept, ask, return, resubmit, package or step."""
+    step: str | None = None
+    title: str | None = None
+    """Of the step, as it was called then."""
+    said: tuple[str, ...] = ()
+    """Questions, reasons, answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Why a handoff went to whom it went: every candidate's verdict."""
 

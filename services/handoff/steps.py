@@ -23,6 +23,9 @@ from shared.contracts.event import EventData
 
 Published = tuple[EventData, ...]
 
+CLOCKS = frozenset({"accept", "answer", "mend", "assign"})
+"""Deadlines of a handoff's states, no steps: a move ends them, nobody ticks them off."""
+
 
 def due_dates(
     steps: Iterable[Step], known: Mapping[Anchor, datetime], working: Working

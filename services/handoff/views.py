@@ -84,6 +84,18 @@ class HandoffView(View):
     """What the viewer may do with it now: accept, ask, return, resubmit, package, steps/…"""
 
 
+class DidView(View):
+    """Something a person did with a handoff."""
+
+    at: datetime
+    by: str
+    by_name: str = ""
+    what: str
+    step: str | None
+    title: str | None
+    said: tuple[str, ...]
+
+
 class VerdictView(View):
     """What became of one candidate."""
 
@@ -142,6 +154,12 @@ class AccountRow(View):
     weight: int
     satisfaction: int | None
     contacted_at: datetime | None
+    city: str | None
+    region: str | None
+    country: str | None
+    industry: str | None
+    won: dict[str, Decimal]
+    """Won value by currency."""
     whole: bool = True
     """False: the viewer sees only the own handoffs of this customer."""
 
@@ -163,16 +181,10 @@ class ObligationView(View):
 class AccountView(AccountRow):
     """Everything that is known of a customer, as far as the viewer sees it."""
 
-    city: str | None
-    region: str | None
-    country: str | None
-    industry: str | None
     language: str | None
     key: bool
     group_id: str | None
     tier_reason: str
-    won: dict[str, Decimal]
-    """Won value by currency."""
     satisfaction_at: datetime | None
     package: Package | None
     """What all its handoffs tell, as one."""

@@ -105,6 +105,14 @@ async def test_the_two_sides_of_a_handoff(office: Office) -> None:
     assert await deadlines.count_documents({"status": "met"}) == 5
     (next_contact,) = [one async for one in deadlines.find({"status": "open"})]
     assert next_contact["title"] == "Get in touch with the customer"
+    told = office.system.mongo["handoff"]["history"].find().sort("at", 1)
+    assert [(one["what"], one["by"], one["said"]) async for one in told] == [
+        ("ask", "mia", ["Who pays?"]),
+        ("resubmit", "sam", ["They do."]),
+        ("accept", "mia", []),
+        ("package", "sam", []),
+        *[("step", "mia", [])] * 3,
+    ]
     record = await office.system.mongo["handoff"]["salespeople"].find_one()
     assert record == {"_id": "sam", "accepted": 1, "returned": 0}
 

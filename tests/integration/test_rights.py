@@ -45,9 +45,10 @@ OUTSIDE = {"noah", "otto", "sue"}
 OPEN = {
     "GET /live", "GET /ready", "GET /openapi.json",
     "GET /login", "POST /login", "GET /login/{token}", "POST /login/{token}",
+    "GET /", "GET /pages/static/{name}", "POST /pages/language",
 }  # fmt: skip
 FOR_OPS = {"GET /metrics"}
-FOR_FORMS = {"POST /logout"}
+FOR_FORMS = {"POST /logout", "POST /pages/handoffs/{handoff_id}/{what}"}
 """Refused without the token of a form, whoever asks."""
 LISTS = {"GET /handoffs": "acme", "GET /accounts": "acme", "GET /managers": '"mia"'}
 """Answered to everybody; what must be in it for who may see it, and for nobody else."""
@@ -62,6 +63,14 @@ OF_ACME = {
     "POST /handoffs/{handoff_id}/package",
     "POST /handoffs/{handoff_id}/steps/{step}/done",
 }
+PAGES: Mapping[str, tuple[int, set[str]]] = {
+    "GET /pages": (200, SEES),
+    "GET /pages/portfolio": (200, SEES),
+    "GET /pages/account": (404, SEES),
+    "GET /pages/handoffs/{handoff_id}": (404, SEES),
+    "GET /pages/{rest}": (404, set()),
+}
+"""What those get who do not see acme, and who sees it there. Pages are not for `ops`."""
 BODIES = {"ask": {"questions": []}, "return": {"reasons": []}, "package": {"package": {}}}
 """Well formed, and refused by the rules: the matrix changes nothing."""
 
@@ -171,13 +180,13 @@ def paths(app: FastAPI) -> set[str]:
 
 async def test_every_route_has_a_rule_and_keeps_it(house: House) -> None:
     ruled = OPEN | FOR_OPS | FOR_FORMS | set(LISTS) | OF_ACME
-    assert paths(house.app) == ruled
+    assert {path.replace(":path}", "}") for path in paths(house.app)} == ruled | set(PAGES)
     ((handoff,),) = [await house.get("ops", "/handoffs")]
     before = await house.get("ops", "/accounts/acme")
     for route in sorted(ruled - OPEN):
         method, template = route.split()
         path = template.format(
-            handoff_id=handoff["id"], account_id="acme", step="kick-off", token="x"
+            handoff_id=handoff["id"], account_id="acme", step="kick-off", token="x", what="accept"
         )
         for who in (*sorted(SEES | OUTSIDE), None):
             body = BODIES.get(path.rsplit("/", 1)[-1], {})
@@ -207,6 +216,30 @@ async def test_every_route_has_a_rule_and_keeps_it(house: House) -> None:
                 assert answer.status_code in (403, 409), asked
     after = await house.get("ops", "/accounts/acme")
     assert [h["status"] for h in after["handoffs"]] == [h["status"] for h in before["handoffs"]]
+
+
+async def test_every_page_keeps_the_rules(house: House) -> None:
+    ((handoff,),) = [await house.get("ops", "/handoffs")]
+    for route, (otherwise, seers) in PAGES.items():
+        path = route.removeprefix("GET ").format(handoff_id=handoff["id"], rest="nothing")
+        query = {"id": "acme"} if path == "/pages/account" else {"manager": "mia"}
+        for who in (*sorted(SEES | OUTSIDE), None):
+            async with house.client(who) as client:
+                client.headers["Accept"] = "text/html"
+                answer = await client.get(path, params=query)
+            asked = f"{who} asks {route}: {answer.status_code}"
+            if who is None:
+                assert (answer.status_code, answer.headers["location"][:6]) == (303, "/login")
+            elif who == "ops":
+                assert answer.status_code == 403, asked
+            else:
+                seen = who in seers
+                assert ("Account acme" in answer.text) == seen, asked
+                assert answer.status_code == (200 if seen else otherwise), asked
+                won = path == "/pages/portfolio" and "100.50" in answer.text
+                assert won == (path == "/pages/portfolio" and who in SEES_ALL), asked
+            if who:
+                assert "script-src 'none'" in answer.headers["content-security-policy"]
 
 
 async def test_how_much_of_a_customer_is_seen(house: House) -> None:

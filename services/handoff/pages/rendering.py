@@ -1,0 +1,106 @@
+"""Makes HTML of view models, with what every page has: the frame, the words, strict headers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import status
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from services.handoff.pages import catalog
+from services.handoff.pages.catalog import LANGUAGES, Language
+from services.handoff.pages.writing import Writer, undirected
+from shared import hygiene
+
+_POLICY = "Content-Security-Policy"
+HEADERS: Mapping[str, str] = MappingProxyType(
+    {_POLICY: f"{hygiene.HEADERS[_POLICY]}; script-src 'none'"}
+)
+"""Stricter than elsewhere: the pages have no script at all."""
+
+_TYPES = {".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".txt": "text/plain"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What the frame of a page shows besides its content."""
+
+    writer: Writer
+    viewer: Any = None
+    """Who is signed in: `name` and `time_zone` are shown."""
+    csrf: str = ""
+    here: str = ""
+    """Which of the main pages it is."""
+    back: str = "/pages"
+    """Where a change of language leads back to."""
+    note: Markup | None = None
+    """What was done just now."""
+    refused: Markup | None = None
+    """Why it was not."""
+
+
+class Pages:
+    """The templates and the translations, read once."""
+
+    def __init__(self) -> None:
+        self._words = catalog.load()
+        self._templates = Environment(
+            loader=PackageLoader("services.handoff.pages"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            finalize=_plain,
+        )
+        folder = resources.files("services.handoff.pages") / "static"
+        self._static = {one.name: one.read_bytes() for one in folder.iterdir()}
+
+    def writer(self, language: Language, time_zone: str) -> Writer:
+        """Writes for one reader."""
+        return Writer(language, ZoneInfo(time_zone), self._words[language])
+
+    def html(self, template: str, frame: Frame, **content: Any) -> str:
+        """A page."""
+        writer = frame.writer
+        return self._templates.get_template(template).render(
+            writer=writer,
+            say=writer.say,
+            say_many=writer.say_many,
+            label=writer.label,
+            number=writer.number,
+            percent=writer.percent,
+            language_name=writer.language_name,
+            viewer=frame.viewer,
+            csrf=frame.csrf,
+            here=frame.here,
+            back=frame.back,
+            note=frame.note,
+            refused=frame.refused,
+            languages=LANGUAGES,
+            **content,
+        )
+
+    def response(
+        self, template: str, frame: Frame, code: int = status.HTTP_200_OK, **content: Any
+    ) -> HTMLResponse:
+        """A page with its headers."""
+        return HTMLResponse(self.html(template, frame, **content), code, dict(HEADERS))
+
+    def static(self, name: str) -> Response | None:
+        """A file that belongs to the pages; None: there is none of that name."""
+        content = self._static.get(name)
+        if content is None:
+            return None
+        kind = _TYPES[name[name.rindex(".") :]]
+        kept = {"Cache-Control": "public, max-age=86400"}
+        return Response(content, media_type=kind, headers=kept)
+
+
+def _plain(value: Any) -> Any:
+    """What others wrote never turns the direction of the page."""
+    return undirected(value) if isinstance(value, str) and not isinstance(value, Markup) else value

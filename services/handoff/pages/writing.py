@@ -1,0 +1,179 @@
+"""How a reader's language writes sentences, names, numbers, money, days and times.
+
+Persian: the Jalali calendar, Persian digits. English: the Gregorian one. Always in the reader's
+time zone. Pure: the moment that is now is an argument.
+"""
+
+import gettext
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import format_decimal, get_currency_precision
+from markupsafe import Markup, escape
+from persiantools import digits
+from persiantools.jdatetime import MONTH_NAMES_FA, WEEKDAY_NAMES_FA, JalaliDate
+
+from services.handoff.pages.catalog import Language
+from shared.contracts.values import Money
+
+_DIRECTING = dict.fromkeys(
+    map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+)
+"""Characters that turn the direction of text: what others wrote must not turn the page's."""
+_ISOLATE, _END = "\u2068", "\u2069"
+
+
+def undirected(text: str) -> str:
+    """Without the characters that turn the direction of text."""
+    return text.translate(_DIRECTING)
+
+
+def isolated(text: str) -> Markup:
+    """What somebody wrote, with a direction of its own: names and ids inside a sentence."""
+    return Markup("<bdi>{}</bdi>").format(undirected(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time by which something is to be done, as its reader sees it."""
+
+    words: str
+    late: bool
+    soon: bool
+    """Within a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes for one reader."""
+
+    language: Language
+    zone: ZoneInfo
+    words: gettext.NullTranslations
+
+    @property
+    def direction(self) -> str:
+        """Of the page."""
+        return "rtl" if self.language == "fa" else "ltr"
+
+    def say(self, message: str, **values: object) -> Markup:
+        """A message of the catalog. Text put into it is escaped and isolated; numbers written."""
+        return _filled(self.words.gettext(message), {n: self._inner(v) for n, v in values.items()})
+
+    def say_many(self, one: str, many: str, number: int, **values: object) -> Markup:
+        """Likewise, for a number of things; it is `%(number)s` in the message."""
+        inner = {name: self._inner(value) for name, value in {"number": number, **values}.items()}
+        return _filled(self.words.ngettext(one, many, number), inner)
+
+    def label(self, message: str, **values: object) -> Markup:
+        """A message for an attribute, where no element can be: isolated by characters."""
+        inner = {
+            name: escape(f"{_ISOLATE}{undirected(value)}{_END}")
+            if isinstance(value, str) and not isinstance(value, Markup)
+            else self._inner(value)
+            for name, value in values.items()
+        }
+        return _filled(self.words.gettext(message), inner)
+
+    def _inner(self, value: object) -> Markup:
+        match value:
+            case Markup():
+                return value
+            case int() | Decimal():
+                return escape(self.number(value))
+            case datetime():
+                return self.moment(value)
+            case _:
+                return isolated(str(value))
+
+    def number(self, number: int | Decimal) -> str:
+        """With separators; as exact as it is."""
+        return self._decimal(number, "#,##0.####")
+
+    def percent(self, percent: int) -> str:
+        """`percent`: 0-100."""
+        return f"{self._digits(str(percent))}{'٪' if self.language == 'fa' else '%'}"
+
+    def money(self, money: Money) -> str:
+        """The amount, with cents where there are any, and the code of the currency."""
+        cents = get_currency_precision(money.currency)
+        whole = money.value == money.value.to_integral_value()
+        pattern = "#,##0" if whole else f"#,##0.{'0' * cents}{'#' * (4 - cents)}"
+        return f"{self._decimal(money.value, pattern)}\u00a0{money.currency}"
+
+    def language_name(self, code: str) -> str:
+        """A language by its name, if it is told as a code."""
+        try:
+            return Locale.parse(code).get_display_name(self.language) or code
+        except (ValueError, UnknownLocaleError):
+            return code
+
+    def day(self, at: datetime) -> Markup:
+        """A day with its year."""
+        return self._time(at, self._day(self._local(at)))
+
+    def moment(self, at: datetime) -> Markup:
+        """A day of the week, the date and the time of day."""
+        local = self._local(at)
+        if self.language == "fa":
+            weekday = WEEKDAY_NAMES_FA[(local.weekday() + 2) % 7]
+            text = f"{weekday} {self._day(local)}، {self._digits(f'{local:%H:%M}')}"
+        else:
+            text = f"{format_date(local, 'EEE', locale='en')} {self._day(local)}, {local:%H:%M}"
+        return self._time(at, text)
+
+    def clock(self, due: datetime, now: datetime) -> Clock:
+        """How much time is left, or how late it is, in the largest unit that says enough."""
+        left = due - now
+        late = left < timedelta(0)
+        if abs(left) < timedelta(minutes=1):
+            return Clock(self.say("due now"), late=late, soon=not late)
+        span = self._span(abs(left))
+        words = (
+            self.say("%(time)s late", time=span) if late else self.say("%(time)s left", time=span)
+        )
+        return Clock(words, late=late, soon=not late and left < timedelta(days=1))
+
+    def _span(self, span: timedelta) -> Markup:
+        minutes = int(span.total_seconds() // 60)
+        if minutes >= 2 * 24 * 60:
+            return self.say_many("%(number)s day", "%(number)s days", minutes // (24 * 60))
+        if minutes >= 2 * 60:
+            return self.say_many("%(number)s hour", "%(number)s hours", minutes // 60)
+        return self.say_many("%(number)s minute", "%(number)s minutes", minutes)
+
+    def _day(self, local: datetime) -> str:
+        if self.language == "en":
+            return f"{local.day} {format_date(local, 'MMM', locale='en')} {local.year}"
+        try:
+            jalali = JalaliDate(local.date())  # type: ignore[no-untyped-call]
+        except ValueError:  # before its first year or after its last
+            return self._digits(f"{local:%Y-%m-%d}")
+        return self._digits(f"{jalali.day} {MONTH_NAMES_FA[jalali.month]} {jalali.year}")
+
+    def _local(self, at: datetime) -> datetime:
+        try:
+            return at.astimezone(self.zone)
+        except OverflowError:  # the first and the last day of all
+            return at.astimezone(UTC)
+
+    def _time(self, at: datetime, text: str) -> Markup:
+        stamp = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").zfill(20)
+        return Markup('<time datetime="{}">{}</time>').format(stamp, text)
+
+    def _decimal(self, number: int | Decimal, pattern: str) -> str:
+        return self._digits(
+            format_decimal(number, pattern, locale=self.language, numbering_system="default")
+        )
+
+    def _digits(self, text: str) -> str:
+        return digits.en_to_fa(text) if self.language == "fa" else text
+
+
+def _filled(message: str, values: dict[str, Markup]) -> Markup:
+    # A message of the catalog is ours, markup and all; what is put into it is escaped already.
+    return Markup(message) % values if values else Markup(message)  # noqa: S704
