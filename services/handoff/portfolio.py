@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.handoff import steps
-from services.handoff.assignment import Manager, Pool, Verdicts
+from services.handoff.assignment import Manager, Pool
 from services.handoff.domain import assign, begin, cancel, facts, tell_head
 from services.handoff.rules import Rules
 from services.handoff.states import Account, Explanation, Handoff, Status
+from services.handoff.verdicts import Verdicts
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import AccountTierChanged, AccountTransferred
 from shared.contracts.ids import derived

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from services.handoff import dossier, rights
-from services.handoff.assignment import WORDS, Manager
+from services.handoff.assignment import Manager
 from services.handoff.book import Book
 from services.handoff.directory import Directory
 from services.handoff.obligations import Obligation
@@ -16,6 +16,7 @@ from services.handoff.people import Person
 from services.handoff.repository import Repository
 from services.handoff.rights import Reach, Viewer
 from services.handoff.states import Account, Explanation, Handoff, Status
+from services.handoff.verdicts import WORDS
 from services.handoff.views import (
     AbsenceView,
     AccountRow,

@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from services.handoff import checklist_store, directory
-from services.handoff.assignment import Away, Manager, Need, Pool, Reason, Tier, Verdicts
+from services.handoff.assignment import Away, Manager, Need, Pool, Tier
 from services.handoff.book import Book
 from services.handoff.obligations import Kind, Obligation
 from services.handoff.states import LIVE, Account, Deadline, Did, Explanation, Handoff, Status
 from services.handoff.tiers import Facts, Group
+from services.handoff.verdicts import Reason, Verdicts
 from shared.contracts.deals import DealAmended, DealClosed, DealReopened, Package
 from shared.contracts.directory import PersonRemoved
 from shared.contracts.event import EventData

@@ -6,8 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from services.handoff.assignment import Need, Tier, Verdicts
+from services.handoff.assignment import Need, Tier
 from services.handoff.checklists import Checklist
+from services.handoff.verdicts import Verdicts
 from shared.contracts.deadlines import DeadlineCancelled, DeadlineMet, DeadlineMoved, DeadlineSet
 from shared.contracts.deals import Package
 from shared.contracts.values import Money

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from services.handoff import lifecycle, obligations, portfolio
-from services.handoff.assignment import Policy, Reason, Tier
+from services.handoff.assignment import Policy, Tier
 from services.handoff.book import Book
 from services.handoff.checklists import (
     ACCEPTED,
@@ -37,6 +37,7 @@ from services.handoff.portfolio import Change, Moved
 from services.handoff.rules import TierRules
 from services.handoff.states import LIVE, Handoff, Status, deadline_id
 from services.handoff.steps import open_steps
+from services.handoff.verdicts import Reason
 from shared.contracts.deadlines import (
     DeadlineCancelled,
     DeadlineMet,
@@ -134,7 +135,7 @@ class Company(RuleBasedStateMachine):
                     self.paused.discard(data.deadline_id)
                 case HandoffAssigned():
                     found = self.book.explanations.get(data.handoff_id)
-                    if found and found.verdicts and found.manager_id:
+                    if found and found.verdicts.by_reason and found.manager_id:
                         assert dict(found.verdicts)[data.manager_id] == Reason.CHOSEN
                         candidates = {
                             m.id for m in self.book.pool.managers.values() if m.active or not m.head

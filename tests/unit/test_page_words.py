@@ -1,13 +1,15 @@
 """The words of the pages: every message in Persian, every saying of the rules recognised."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.handoff import lifecycle
-from services.handoff.assignment import Reason, Tier
+from services.handoff import checklist_file, lifecycle
+from services.handoff.assignment import Tier
+from services.handoff.checklists import Deal, Step
 from services.handoff.lifecycle import Act, Refused
 from services.handoff.obligations import Kind
 from services.handoff.pages.rendering import Pages
@@ -23,9 +25,10 @@ from services.handoff.pages.words import (
     parts,
 )
 from services.handoff.pages.writing import Writer
-from services.handoff.rules import CHECKLIST, COUNTED
-from services.handoff.states import Account, Handoff, Status
+from services.handoff.rules import COUNTED
+from services.handoff.states import Account, Deadline, Handoff, Status
 from services.handoff.tiers import Facts, TierRules, tier_of
+from services.handoff.verdicts import Reason
 from shared.contracts.deals import Package
 from shared.contracts.values import Money
 from tests.support.builders import NOON, rules
@@ -64,8 +67,12 @@ def test_everything_the_rules_name_has_a_word() -> None:
     assert set(KIND) == {"new", "expansion", "transfer"}
 
 
+LISTED = checklist_file.load(None).choose(Deal(kind="new"))
+
+
 def _refusals() -> list[str]:
     account = Account(id="a", name="A")
+    last = Step(id="last", title="Last", amount=9, needs=("kick-off",))
     found = []
     for status in Status:
         for kind in ("new", "transfer"):
@@ -73,6 +80,8 @@ def _refusals() -> list[str]:
                 id="h", deal_id="d", account_id="a", kind=kind, round=1, status=status,
                 salesperson_id="sam", manager_id="mia", closed_at=NOON, done=("welcome-call",),
                 package=Package(needs=("speed",)),
+                checklist=replace(LISTED, steps=(*LISTED.steps, last)),
+                deadlines=(Deadline(step="kick-off", title="", owner_id="mia", due_at=NOON),),
             )  # fmt: skip
             for by in ("mia", "sam", "other"):
                 act = Act(by=by, at=NOON, account=account, rules=rules())
@@ -84,6 +93,8 @@ def _refusals() -> list[str]:
                     lifecycle.add(handoff, Package(), act),
                     lifecycle.do_step(handoff, "welcome-call", act),
                     lifecycle.do_step(handoff, "nothing", act),
+                    lifecycle.do_step(handoff, "last", act),
+                    lifecycle.move_step(handoff, "kick-off", NOON, act),
                 ]
     return sorted({one.reason for one in found if isinstance(one, Refused)})
 
@@ -91,14 +102,14 @@ def _refusals() -> list[str]:
 @pytest.mark.parametrize("reason", _refusals())
 def test_every_refusal_is_said_in_persian(reason: str) -> None:
     said = Sayings().said(reason, FA, {"mia": "میا", "sam": "سام"})
-    left = re.sub(r"<[^>]*>|welcome-call|nothing", "", said)
+    left = re.sub(r"<[^>]*>|welcome-call|nothing|kick-off|last", "", said)
     assert not re.search("[A-Za-z]", left), said
     assert Sayings().said(reason, EN, {"mia": "mia", "sam": "sam"}).striptags() == reason
 
 
 def test_the_company_s_own_words_stay_as_they_are() -> None:
     assert Sayings().said("Send <flowers>", FA, {}) == "<bdi>Send &lt;flowers&gt;</bdi>"
-    titles = [step.title for step in CHECKLIST]
+    titles = [step.title for step in LISTED.steps]
     assert all("bdi" not in Sayings().said(title, FA, {}) for title in titles)
     told = Sayings().said("Settle the dispute: wrong size", FA, {})
     assert told == "حل اختلاف: <bdi>wrong size</bdi>"

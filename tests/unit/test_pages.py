@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from services.handoff.assignment import Reason
 from services.handoff.pages import customer, detail, inbox, portfolio
 from services.handoff.pages.catalog import Language
 from services.handoff.pages.forms import Typed, lines, package
@@ -22,15 +21,18 @@ from services.handoff.pages.summary import Reader
 from services.handoff.pages.words import DONE, TIER, Sayings
 from services.handoff.people import Person
 from services.handoff.states import Status
+from services.handoff.verdicts import Reason
 from services.handoff.views import (
     AccountRow,
     AccountView,
+    ChecklistView,
     DeadlineView,
     DidView,
     ExplanationView,
     HandoffView,
     ManagerView,
     ObligationView,
+    StepView,
     VerdictView,
 )
 from shared.contracts.deals import Contact, Package, Relationship
@@ -65,6 +67,17 @@ def told(text: str = "x") -> Package:
     )  # fmt: skip
 
 
+def listed(text: str) -> ChecklistView:
+    steps = tuple(
+        StepView(
+            id=name, title=text, titles={"fa": text} if name == "review" else {}, owner="manager",
+            person_id=None, offset="1 working day after closed", needs=(),
+        )
+        for name in ("welcome-call", "kick-off", "review")
+    )  # fmt: skip
+    return ChecklistView(name=text, version=1, steps=steps)
+
+
 def handoff(status: Status = Status.ASSIGNED, text: str = "x", **more: Any) -> HandoffView:
     steps = {
         Status.UNASSIGNED: ("assign",),
@@ -75,7 +88,7 @@ def handoff(status: Status = Status.ASSIGNED, text: str = "x", **more: Any) -> H
     }.get(status, ())
     due = tuple(
         DeadlineView(
-            step=step, title=text, owner_id="mia", owner_name=text,
+            step=step, title=text, titles={}, owner_id="mia", owner_name=text,
             due_at=NOW + timedelta(hours=5 * n - 3),
         )
         for n, step in enumerate(steps)
@@ -88,8 +101,9 @@ def handoff(status: Status = Status.ASSIGNED, text: str = "x", **more: Any) -> H
             "manager_name": None if status == Status.UNASSIGNED else text,
             "closed_at": NOW, "amount": Money.model_validate({"value": "9.5", "currency": "EUR"}),
             "completeness": 50, "missing": ("amount", "package.needs"), "package": told(text),
-            "attempt": 2, "deadlines": due, "done": ("welcome-call",),
-            "may": ("accept", "ask", "return", "resubmit", "package", "steps/kick-off/done"),
+            "attempt": 2, "deadlines": due, "done": ("welcome-call",), "checklist": listed(text),
+            "may": ("accept", "ask", "return", "resubmit", "package", "steps/kick-off/done",
+                    "steps/review/done", "steps/review/move"),
         }
         | more
     )  # fmt: skip

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from services.handoff.assignment import Reason
 from services.handoff.pages.catalog import N_
 from services.handoff.pages.summary import (
     Due,
@@ -18,6 +17,7 @@ from services.handoff.pages.summary import (
 )
 from services.handoff.pages.words import ACT, NEED, STATUS, VERDICT
 from services.handoff.states import Status
+from services.handoff.verdicts import Reason
 from services.handoff.views import DidView, ExplanationView, HandoffView
 from shared.contracts.deals import Package
 

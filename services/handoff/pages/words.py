@@ -11,11 +11,12 @@ from types import MappingProxyType
 
 from markupsafe import Markup
 
-from services.handoff.assignment import Reason, Tier
+from services.handoff.assignment import Tier
 from services.handoff.obligations import Kind
 from services.handoff.pages.catalog import N_
 from services.handoff.pages.writing import Writer, isolated
 from services.handoff.states import Status
+from services.handoff.verdicts import Reason
 
 STATUS: Mapping[Status, str] = MappingProxyType({
     Status.UNASSIGNED: N_("Waits for a manager"),
