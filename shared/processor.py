@@ -41,6 +41,9 @@ log = structlog.get_logger(__name__)
 FIRST_DELAY, LAST_DELAY = 0.1, 5.0  # seconds between tries while a server is away
 
 
+AT_ONCE = 50  # events encoded between looks at what else is to be done: some 0.5 ms
+
+
 class Consumer(Protocol):
     """What is needed of aiokafka's consumer."""
 
@@ -277,8 +280,15 @@ class Processor:
             return []
         work = self._work()
         await work.load(events, session)
-        messages = [to_message(published) for event in events for published in work.apply(event)]
-        await work.save(session)
+        published = [said for event in events for said in work.apply(event)]
+        # MongoDB writes the states meanwhile. Both are waited for, whatever becomes of one.
+        saved, messages = await asyncio.gather(
+            work.save(session), _encoded(published), return_exceptions=True
+        )
+        if isinstance(saved, BaseException):
+            raise saved
+        if isinstance(messages, BaseException):
+            raise messages
         return messages
 
     async def _swap_offsets(
@@ -354,6 +364,14 @@ class Processor:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+async def _encoded(events: Sequence[Event]) -> list[Message]:
+    messages: list[Message] = []
+    for start in range(0, len(events), AT_ONCE):
+        messages += [to_message(event) for event in events[start : start + AT_ONCE]]
+        await asyncio.sleep(0)
+    return messages
 
 
 def to_message(event: Event) -> Message:

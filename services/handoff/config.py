@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -156,14 +157,25 @@ class CompanyTime:
 
     def add(self, start: datetime, amount: timedelta) -> datetime:
         """When that much working time has passed."""
-        try:
-            return working_time.add(self.calendar, start, amount)
-        except (OverflowError, ValueError):  # a deal of the year 1 or 9999 is due when it is
-            return start
+        return _added(self.calendar, start, amount)
 
     def add_days(self, start: datetime, days: int) -> datetime:
         """The same time of day, that many working days later."""
-        try:
-            return working_time.add_days(self.calendar, start, days)
-        except (OverflowError, ValueError):
-            return start
+        return _added_days(self.calendar, start, days)
+
+
+# What a batch brings about is counted from a few moments: its own, and the days of its deals.
+@lru_cache(maxsize=4096)
+def _added(calendar: Calendar, start: datetime, amount: timedelta) -> datetime:
+    try:
+        return working_time.add(calendar, start, amount)
+    except (OverflowError, ValueError):  # a deal of the year 1 or 9999 is due when it is
+        return start
+
+
+@lru_cache(maxsize=4096)
+def _added_days(calendar: Calendar, start: datetime, days: int) -> datetime:
+    try:
+        return working_time.add_days(calendar, start, days)
+    except (OverflowError, ValueError):
+        return start

@@ -50,11 +50,8 @@ def tell_again(
             now, deal.salesperson.id, "the deal has another salesperson", at
         )
     now, more = complete(now, account, at, rules, products=deal.products)
-    customer = replace(
-        told(account, deal), won=moved_value(account.won, handoff.amount, now.amount)
-    )
-    if account.deal_id == deal.deal_id:
-        customer = replace(customer, salesperson_id=deal.salesperson.id)
+    won = moved_value(account.won, handoff.amount, now.amount)
+    customer = told(account, deal, won=won, last_deal=account.deal_id)
     if (now, customer) == (handoff, account):
         return Decision()
     return Decision(customer, now, publish=(*moved, *handed, *more))

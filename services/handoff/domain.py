@@ -72,12 +72,8 @@ def close_deal(
     if deal.outcome != "won" or (handoff and handoff.status != Status.CANCELLED):
         return Decision()
     known = account or Account(id=deal.account.id, name=deal.account.name)
-    account = replace(
-        told(known, deal),
-        won=moved_value(known.won, None, deal.amount),
-        salesperson_id=deal.salesperson.id,
-        deal_id=deal.deal_id,
-    )
+    won = moved_value(known.won, None, deal.amount)
+    account = told(known, deal, won=won, last_deal=deal.deal_id)
     account = judge(account) if judge else account
     number = handoff.round + 1 if handoff else 1
     kind = "expansion" if account.manager_id else "new"
@@ -279,7 +275,9 @@ def begin(
     return replace(given, publish=(created, *given.publish))
 
 
-def told(account: Account, deal: DealClosed) -> Account:
+def told(
+    account: Account, deal: DealClosed, *, won: Mapping[str, Decimal], last_deal: str | None
+) -> Account:
     """Take over what a won deal says of the customer; what it does not say stays."""
     ref = deal.account
     language = deal.package.language if deal.package else None
@@ -293,6 +291,9 @@ def told(account: Account, deal: DealClosed) -> Account:
         language=language or account.language,
         key=account.key if ref.key is None else ref.key,
         group_id=ref.parent_id or account.group_id,
+        won=won,
+        deal_id=last_deal,
+        salesperson_id=deal.salesperson.id if last_deal == deal.deal_id else account.salesperson_id,
     )
 
 

@@ -130,7 +130,8 @@ def _judged(account: Account, book: Book, rules: Rules) -> Account:
     root = _root(account, book)
     if known and (old := book.groups.get(known.group_id or "")) and old.id != root:
         book.keep_group(tiers.left(old, account.id, rules.tiers))
-    account = replace(account, group_id=root)
+    if root != account.group_id:
+        account = replace(account, group_id=root)
     if root is None:
         return tiers.judge(account, None, rules.tiers)[0]
     group = book.groups.get(root) or Group(id=root)
