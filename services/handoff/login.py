@@ -40,7 +40,7 @@ def build_router(
     route_class: type[APIRoute] = APIRoute,
 ) -> APIRouter:
     """`/login` and `/logout`: the only routes that are open to everybody."""
-    router = APIRouter(route_class=route_class)
+    router = APIRouter(route_class=route_class, include_in_schema=False)
     limit = _limit(settings, now)
 
     @router.get("/login")

@@ -62,6 +62,7 @@ OF_ACME = {
     "POST /handoffs/{handoff_id}/resubmit",
     "POST /handoffs/{handoff_id}/package",
     "POST /handoffs/{handoff_id}/steps/{step}/done",
+    "POST /handoffs/{handoff_id}/steps/{step}/move",
 }
 PAGES: Mapping[str, tuple[int, set[str]]] = {
     "GET /pages": (200, SEES),
@@ -71,7 +72,12 @@ PAGES: Mapping[str, tuple[int, set[str]]] = {
     "GET /pages/{rest}": (404, set()),
 }
 """What those get who do not see acme, and who sees it there. Pages are not for `ops`."""
-BODIES = {"ask": {"questions": []}, "return": {"reasons": []}, "package": {"package": {}}}
+BODIES = {
+    "ask": {"questions": []},
+    "return": {"reasons": []},
+    "package": {"package": {}},
+    "move": {"due_at": "2026-12-24T12:00:00Z"},
+}
 """Well formed, and refused by the rules: the matrix changes nothing."""
 
 
@@ -192,7 +198,7 @@ async def test_every_route_has_a_rule_and_keeps_it(house: House) -> None:
             body = BODIES.get(path.rsplit("/", 1)[-1], {})
             if who == "ops":
                 body = {**body, "by": "sue"}
-            elif path.endswith(("accept", "done")):
+            elif path.endswith(("accept", "done", "move")):
                 body = {**body, "by": "somebody-else"}
             async with house.client(who) as client:
                 answer = await client.request(method, path, json=body if method == "POST" else None)

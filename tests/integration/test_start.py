@@ -15,6 +15,7 @@ GOOD = {
     "TAHVIL_MONGO_URI": "mongodb://127.0.0.1:1/?replicaSet=rs0",
     "TAHVIL_HTTP_PASSWORD": PASSWORD,
     "TAHVIL_SMTP_HOST": "127.0.0.1",
+    "TAHVIL_SESSION_KEY": "a-key-of-the-tests-longer-than-32-characters",
     "TAHVIL_CONNECT_TIMEOUT": "PT1S",
 }
 
