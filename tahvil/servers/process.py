@@ -1,9 +1,11 @@
 """One child process: started, waited for, stopped, and gone when its parent is gone."""
 
 import asyncio
+import contextlib
 import ctypes
 import fcntl
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,11 +20,16 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def free_port() -> int:
-    """Port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Port of 127.0.0.1 that nobody listens on now.
+
+    Below those that the system gives to outgoing connections: one of these could take it before
+    the server that it is for has started.
+    """
+    while True:
+        port = random.randint(15_000, 32_000)  # noqa: S311 - no secret
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def kept_port(folder: Path) -> int:
