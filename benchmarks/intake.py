@@ -28,7 +28,7 @@ from shared.contracts.topics import Topic
 from shared.kafka import KafkaPublisher
 from tahvil.reading import records
 from tahvil.servers import Servers
-from tahvil.servers.process import Child, free_port
+from tahvil.servers.process import Child, free_port, listens
 
 WEBHOOKS = 10_000
 WARM = 1_000
@@ -110,7 +110,7 @@ async def intake_round(servers: Servers, folder: Path) -> dict[str, float]:
             "TAHVIL_KAFKA_BOOTSTRAP": servers.kafka.bootstrap,
             "TAHVIL_INTAKE_SECRET_PIPEDRIVE": SECRET,
         }
-        await child.start(lambda at=port: _answers(at), values)  # type: ignore[misc]
+        await child.start(lambda at=port: listens(at), values)  # type: ignore[misc]
         before = len(await records(_kafka(servers), Topic.DEALS))
         found[f"intake {name}"] = await rate(port)
         there = len(await records(_kafka(servers), Topic.DEALS)) - before
@@ -122,15 +122,6 @@ async def intake_round(servers: Servers, folder: Path) -> dict[str, float]:
 
 def _kafka(servers: Servers) -> KafkaSettings:
     return KafkaSettings(kafka_bootstrap=servers.kafka.bootstrap)
-
-
-async def _answers(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 def bare_app(bootstrap: str) -> FastAPI:

@@ -19,6 +19,7 @@ from faststream.kafka import KafkaBroker
 from typing_extensions import override
 
 FETCH_BYTES = 2 * 1024 * 1024
+"""Of one partition at once, by the fetcher and without it."""
 FETCH_WAIT = 500  # milliseconds
 
 _LENGTH = struct.Struct(">qi")  # base offset of a record batch, and the bytes that follow

@@ -16,6 +16,7 @@ from faststream.kafka.message import KafkaMessage
 from faststream.security import BaseSecurity, SASLScram512
 
 from shared.config import KafkaSettings, ServiceSettings
+from shared.consumer import FETCH_BYTES
 from shared.errors import Misconfigured, Transient
 from shared.outbox import Message, key_hash
 from shared.records import Record
@@ -98,7 +99,7 @@ def subscribe(
         max_records=settings.batch_records,
         session_timeout_ms=round(settings.kafka_session.total_seconds() * 1000),
         batch_timeout_ms=POLL,
-        max_partition_fetch_bytes=2 * 1024 * 1024,
+        max_partition_fetch_bytes=FETCH_BYTES,
         no_reply=True,
         title=f"{group} reads",
     )
