@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
+import bson
+import cramjam
 from bson import Decimal128
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import (
@@ -212,6 +214,18 @@ async def delete(
     """Delete what matches; how many there were."""
     with translated():
         return (await collection.delete_many(query, session=session)).deleted_count
+
+
+def pack(values: Sequence[Any]) -> bytes:
+    """Values as a field of a document that no query looks into: BSON, compressed."""
+    return bytes(cramjam.lz4.compress_block(bson.encode({"": values})))
+
+
+def unpack(packed: bytes) -> list[Any]:
+    """What `pack` was given."""
+    document = bson.decode(bytes(cramjam.lz4.decompress_block(packed)))
+    values: list[Any] = document[""]
+    return values
 
 
 async def create_collection(database: Database, name: str) -> None:

@@ -6,7 +6,9 @@ one lane, a lane numbers its rows without gaps inside the transaction, and whoev
 lane publishes every row of it in that order. Two publishers of one lane are therefore harmless:
 each message comes twice, with one id, and its first coming is in order.
 
-A row holds all messages of one lane of one transaction: a thousand deals make some dozen rows.
+A row holds all messages of one lane of one transaction: a thousand deals make some dozen rows. It
+is compressed: MongoDB writes a row three times (journal, oplog, collection), and messages about
+one deal repeat each other, so a tenth is left of them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,6 +27,8 @@ from shared.mongo import (
     UpdateOne,
     delete,
     find,
+    pack,
+    unpack,
     write,
 )
 
@@ -158,7 +162,7 @@ def _to_document(row: Row, at: datetime) -> Document:
         "lane": row.lane,
         "number": row.number,
         "at": at,
-        "messages": [[m.topic, m.key, m.value, m.headers] for m in row.messages],
+        "packed": pack([[m.topic, m.key, m.value, m.headers] for m in row.messages]),
     }
 
 
@@ -168,6 +172,6 @@ def _from_document(document: Document) -> Row:
         document["number"],
         [
             Message(topic, key, value, [(name, content) for name, content in headers])
-            for topic, key, value, headers in document["messages"]
+            for topic, key, value, headers in unpack(document["packed"])
         ],
     )

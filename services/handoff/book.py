@@ -1,6 +1,6 @@
 """What one transaction needs to know, and what it changes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -40,6 +40,16 @@ class Book:
     """None: it is done."""
     people: dict[str, PersonUpserted | PersonRemoved] = field(default_factory=dict)
     """What the directory says of whom, the last word of it."""
+
+    stored_accounts: dict[str, Account] = field(default_factory=dict)
+    stored_managers: dict[str, Manager] = field(default_factory=dict)
+    """As they were loaded: only what differs is written."""
+
+    def know_accounts(self, accounts: Iterable[Account]) -> None:
+        """Take in what was loaded."""
+        loaded = {account.id: account for account in accounts}
+        self.accounts |= loaded
+        self.stored_accounts |= loaded
 
     def of_deal(self, deal_id: str) -> Handoff | None:
         """The latest round of a deal."""

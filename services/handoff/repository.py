@@ -1,25 +1,32 @@
 """Accounts, handoffs and managers in MongoDB: one query each to load a batch, one write to save."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from services.handoff import checklist_store, directory
-from services.handoff.assignment import Away, Manager, Need, Pool, Tier
+from services.handoff import directory
+from services.handoff.assignment import Manager, Pool
 from services.handoff.book import Book
+from services.handoff.documents import (
+    from_explanation,
+    from_group,
+    from_handoff,
+    plain,
+    to_account,
+    to_explanation,
+    to_group,
+    to_handoff,
+    to_manager,
+    write_account,
+    write_manager,
+)
 from services.handoff.obligations import Kind, Obligation
-from services.handoff.states import LIVE, Account, Deadline, Did, Explanation, Handoff, Status
-from services.handoff.tiers import Facts, Group
-from services.handoff.verdicts import Reason, Verdicts
-from shared.contracts.deals import DealAmended, DealClosed, DealReopened, Package
+from services.handoff.states import LIVE, Account, Did, Explanation, Handoff, Status
+from services.handoff.tiers import Group
+from shared.contracts.deals import DealAmended, DealClosed, DealReopened
 from shared.contracts.directory import PersonRemoved
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import Acceptance
 from shared.contracts.topics import Topic
-from shared.contracts.values import Money
 from shared.mongo import (
     Collection,
     Database,
@@ -58,7 +65,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "managers": [IndexModel("head", partialFilterExpression={"head": True})],
     "checklists": [],
     "groups": [IndexModel("moving", partialFilterExpression={"moving": True})],
-    "explanations": [IndexModel("account_id")],
+    "explanations": [],
     "salespeople": [],
     "history": [IndexModel([("handoff_id", 1), ("at", 1)])],
     "obligations": [IndexModel("account_id")],
@@ -66,6 +73,9 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
 
 
 _LIVE = [status.value for status in LIVE]
+
+_BEGUN = frozenset({"handoffs", "explanations"})
+"""Collections with a document of the id of a handoff, from when it begins."""
 
 TRIED_AT_ONCE = 200
 """Waiting handoffs that a change of the directory tries again at once; the mover does the rest."""
@@ -102,7 +112,7 @@ class Repository:
         # Replicas collide on managers only when they both have new accounts to give away.
         free = {one.id for one in book.accounts.values() if one.manager_id is None}
         if people or free or (accounts | customers) - set(book.accounts):
-            book.pool = await self.pool(session)
+            await self._add_pool(book, session)
         elif accounts:
             book.pool = Pool(await self._heads(session))
         if free:
@@ -123,13 +133,13 @@ class Repository:
         ids = {*accounts, *(handoff.account_id for handoff in book.handoffs.values())}
         if ids:
             rows = await find(self._accounts, {"_id": {"$in": list(ids)}}, session=session)
-            book.accounts = {row["_id"]: _account(row) for row in rows}
+            book.know_accounts(to_account(row) for row in rows)
         return book
 
     async def portfolio(self, account_id: str, session: Session) -> Book:
         """An account with its live handoffs, and everybody who may manage it."""
         book = await self.of_accounts([account_id], [_live_of([account_id])], session)
-        book.pool = await self.pool(session)
+        await self._add_pool(book, session)
         await self.add_obligations(book, [account_id], session)
         return book
 
@@ -142,16 +152,16 @@ class Repository:
         }
         if unknown := parents - set(book.accounts):
             rows = await find(self._accounts, {"_id": {"$in": list(unknown)}}, session=session)
-            book.accounts |= {row["_id"]: _account(row) for row in rows}
+            book.know_accounts(to_account(row) for row in rows)
         of_accounts = {one.group_id for one in book.accounts.values() if one.group_id}
         named = {event.key for event in events if event.topic == Topic.DEALS}
         if ids := list(parents | of_accounts | named):
             rows = await find(self._groups, {"_id": {"$in": ids}}, session=session)
-            book.groups = {row["_id"]: _group(row) for row in rows}
+            book.groups = {row["_id"]: to_group(row) for row in rows}
 
     async def groups_moving(self, limit: int) -> list[Group]:
         """Groups whose members have not all been told of the tier."""
-        return [_group(row) for row in await find(self._groups, {"moving": True}, limit=limit)]
+        return [to_group(row) for row in await find(self._groups, {"moving": True}, limit=limit)]
 
     async def group_moved(self, group: Group) -> None:
         """All members have the tier of the group, unless it has changed since."""
@@ -168,10 +178,14 @@ class Repository:
                 one = Obligation(id=row.pop("_id"), **row | {"kind": Kind(row["kind"])})
                 book.obligations.setdefault(one.account_id, {})[one.id] = one
 
+    async def _add_pool(self, book: Book, session: Session | None) -> None:
+        book.pool = await self.pool(session)
+        book.stored_managers = dict(book.pool.managers)
+
     async def pool(self, session: Session | None = None) -> Pool:
         """Everybody who is or was an account manager, and the heads."""
         rows = await find(self._managers, {}, session=session)
-        return Pool({row["_id"]: _manager(row) for row in rows})
+        return Pool({row["_id"]: to_manager(row) for row in rows})
 
     async def heads(self, session: Session) -> frozenset[str]:
         """Who leads the account managers."""
@@ -179,7 +193,7 @@ class Repository:
 
     async def _heads(self, session: Session) -> dict[str, Manager]:
         rows = await find(self._managers, {"head": True}, session=session)
-        return {row["_id"]: _manager(row) for row in rows}
+        return {row["_id"]: to_manager(row) for row in rows}
 
     async def record(self, salesperson_id: str, session: Session) -> Acceptance | None:
         """How a salesperson's handoffs fared so far."""
@@ -194,7 +208,7 @@ class Repository:
         """Accounts by id, from the one after `after` on."""
         rest = {"$and": [query, {"_id": {"$gt": after}}]}
         rows = await find(self._accounts, rest, sort=[("_id", 1)], limit=limit)
-        return [_account(row) for row in rows]
+        return [to_account(row) for row in rows]
 
     async def handoffs_where(
         self, query: Mapping[str, Any], limit: int, session: Session | None = None
@@ -203,7 +217,7 @@ class Repository:
         rows = await find(
             self._handoffs, query, sort=[("closed_at", 1), ("_id", 1)], limit=limit, session=session
         )
-        return [_handoff(row) for row in rows]
+        return [to_handoff(row) for row in rows]
 
     async def waiting(
         self, limit: int, after: str = "", session: Session | None = None
@@ -211,17 +225,17 @@ class Repository:
         """Handoffs that nobody could take, by id, from the one after `after` on."""
         query = {"status": Status.UNASSIGNED.value, "_id": {"$gt": after}}
         rows = await find(self._handoffs, query, sort=[("_id", 1)], limit=limit, session=session)
-        return [_handoff(row) for row in rows]
+        return [to_handoff(row) for row in rows]
 
     async def account(self, account_id: str) -> Account | None:
         """One account."""
         rows = await find(self._accounts, {"_id": account_id})
-        return _account(rows[0]) if rows else None
+        return to_account(rows[0]) if rows else None
 
     async def explanation(self, handoff_id: str) -> Explanation | None:
         """Why a handoff went to whom it went; None when the account had a manager."""
         rows = await find(self.database["explanations"], {"_id": handoff_id})
-        return _explanation(rows[0]) if rows else None
+        return to_explanation(rows[0]) if rows else None
 
     async def history(self, handoffs: Iterable[str]) -> list[Did]:
         """What people did with these handoffs, the earliest first."""
@@ -231,22 +245,31 @@ class Repository:
 
     async def keep_history(self, did: Did, session: Session) -> None:
         """Remember what somebody did."""
-        one = ReplaceOne({"_id": did.id}, _plain(did), upsert=True)
+        one = ReplaceOne({"_id": did.id}, plain(did), upsert=True)
         await write(self.database["history"], [one], session=session)
 
     async def save(self, book: Book, session: Session) -> None:
         """Write what changed."""
-        changed = sorted(book.changed_managers | book.pool.handicapped)
-        managers = [book.pool.managers[i] for i in changed]
+        await write(
+            self._accounts,
+            [
+                write_account(book.stored_accounts.get(i), book.accounts[i])
+                for i in sorted(book.changed_accounts)
+            ],
+            session=session,
+        )
+        await write(
+            self._managers,
+            [
+                write_manager(book.stored_managers.get(i), book.pool.managers[i])
+                for i in sorted(book.changed_managers | book.pool.handicapped)
+            ],
+            session=session,
+        )
         for name, documents in (
-            (
-                "accounts",
-                [_account_document(book.accounts[i]) for i in sorted(book.changed_accounts)],
-            ),
-            ("handoffs", [_handoff_document(book.handoffs[i]) for i in book.changed_handoffs]),
-            ("managers", [_plain(manager) for manager in managers]),
-            ("explanations", [_explanation_document(e) for e in book.explanations.values()]),
-            ("groups", [_group_document(book.groups[i]) for i in book.changed_groups]),
+            ("handoffs", [from_handoff(book.handoffs[i]) for i in book.changed_handoffs]),
+            ("explanations", [from_explanation(e) for e in book.explanations.values()]),
+            ("groups", [from_group(book.groups[i]) for i in book.changed_groups]),
             (
                 "salespeople",
                 [
@@ -259,7 +282,7 @@ class Repository:
                 self.database[name],
                 [
                     InsertOne(document)  # half the server's time of a replacement that may insert
-                    if name == "handoffs" and document["_id"] in book.new_handoffs
+                    if name in _BEGUN and document["_id"] in book.new_handoffs
                     else ReplaceOne({"_id": document["_id"]}, document, upsert=True)
                     for document in documents
                 ],
@@ -269,7 +292,7 @@ class Repository:
         await write(
             self.database["obligations"],
             [
-                ReplaceOne({"_id": name}, _plain(one), upsert=True)
+                ReplaceOne({"_id": name}, plain(one), upsert=True)
                 if one
                 else DeleteOne({"_id": name})
                 for name, one in book.changed_obligations.items()
@@ -293,104 +316,7 @@ def _live_of(accounts: Iterable[str]) -> Document:
 
 
 def _know(book: Book, row: Document) -> None:
-    handoff = _handoff(row)
+    handoff = to_handoff(row)
     book.handoffs[handoff.id] = handoff
     if handoff.kind != "transfer":
         book.latest[handoff.deal_id] = handoff.id
-
-
-def _plain(state: Any) -> Document:
-    document: Document = {one.name: getattr(state, one.name) for one in fields(state)}
-    return {"_id": document.pop("id"), **document}
-
-
-def _account_document(account: Account) -> Document:
-    return _plain(account) | {
-        "won": {name: str(value) for name, value in account.won.items()},
-        "revision": account.revision + 1,
-    }
-
-
-def _account(row: Document) -> Account:
-    row["tier"] = Tier(row["tier"])
-    row["tier_wanted"] = row["tier_wanted"] and Tier(row["tier_wanted"])
-    row["won"] = {name: Decimal(value) for name, value in row["won"].items()}
-    return Account(id=row.pop("_id"), **row)
-
-
-def _group_document(group: Group) -> Document:
-    return _plain(group) | {
-        "members": [
-            [name, {c: str(v) for c, v in facts.won.items()}, facts.country, facts.key]
-            for name, facts in group.members.items()
-        ]
-    }
-
-
-def _group(row: Document) -> Group:
-    return Group(
-        id=row["_id"],
-        members={
-            name: Facts({c: Decimal(v) for c, v in won.items()}, country, key)
-            for name, won, country, key in row["members"]
-        },
-        tier=Tier(row["tier"]),
-        reason=row["reason"],
-        moving=row["moving"],
-    )
-
-
-def _handoff_document(handoff: Handoff) -> Document:
-    amount, package = handoff.amount, handoff.package
-    return _plain(handoff) | {
-        "amount": amount and {"value": str(amount.value), "currency": amount.currency},
-        "package": package and package.model_dump(mode="json", exclude_none=True),
-        "deadlines": [
-            {"step": d.step, "title": d.title, "owner_id": d.owner_id, "due_at": d.due_at}
-            for d in handoff.deadlines
-        ],
-        "checklist": handoff.checklist and checklist_store.document(handoff.checklist),
-    }
-
-
-def _handoff(row: Document) -> Handoff:
-    amount, package = row["amount"], row["package"]
-    row["amount"] = amount and Money(value=Decimal(amount["value"]), currency=amount["currency"])
-    row["package"] = package and Package.model_validate_json(json.dumps(package))
-    row["status"] = Status(row["status"])
-    row["checklist"] = row["checklist"] and checklist_store.checklist(row["checklist"])
-    titles = {step.id: step.titles for step in row["checklist"].steps} if row["checklist"] else {}
-    row["deadlines"] = tuple(
-        Deadline(**one, titles=titles.get(one["step"], {})) for one in row["deadlines"]
-    )
-    row["done"], row["missing"] = tuple(row["done"]), tuple(row["missing"])
-    row["moved"] = tuple(row["moved"])
-    return Handoff(id=row.pop("_id"), **row)
-
-
-def _manager(row: Document) -> Manager:
-    for name in ("regions", "countries", "cities", "speaks", "industries"):
-        row[name] = tuple(row[name])
-    row["absences"] = tuple(Away(*one) for one in row["absences"])
-    row["level"] = Tier(row["level"]) if row["level"] else None
-    return Manager(id=row.pop("_id"), **row)
-
-
-def _explanation_document(explanation: Explanation) -> Document:
-    by_reason = {reason.value: names for reason, names in explanation.verdicts.by_reason.items()}
-    need = {name: getattr(explanation.need, name) for name in explanation.need.__slots__}
-    return _plain(explanation) | {"need": need, "verdicts": by_reason}
-
-
-def _explanation(row: Document) -> Explanation:
-    at: datetime = row["at"]
-    return Explanation(
-        id=row["_id"],
-        account_id=row["account_id"],
-        at=at,
-        reason=row["reason"],
-        need=Need(**row["need"] | {"tier": Tier(row["need"]["tier"])}),
-        weight=row["weight"],
-        manager_id=row["manager_id"],
-        verdicts=Verdicts({Reason(reason): names for reason, names in row["verdicts"].items()}),
-    )

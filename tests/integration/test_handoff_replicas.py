@@ -33,7 +33,7 @@ from shared.contracts.deals import DealReopened
 from shared.contracts.directory import Absence, AbsenceSet, PersonRemoved
 from shared.contracts.event import Event
 from shared.errors import Transient
-from shared.mongo import Database, Session, transaction
+from shared.mongo import Database, Session, transaction, unpack
 from shared.outbox import Message, Outbox, Row
 from shared.processor import to_message
 from shared.relay import Relay
@@ -210,7 +210,7 @@ async def told(database: Database) -> list[Event]:
     return [
         decode(topic, value, [(name, content) for name, content in headers])
         for row in rows
-        for topic, _, value, headers in row["messages"]
+        for topic, _, value, headers in unpack(row["packed"])
     ]
 
 
