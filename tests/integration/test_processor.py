@@ -207,4 +207,4 @@ async def test_a_duplicate_in_the_same_batch_and_in_a_later_one(database: Databa
     assert (row["applied"], row["duplicate"]) == (1, 2)
     assert await counted(database) == {"d0": 1}
     rows = await mongo.find(database["outbox"], {})
-    assert sum(len(row["messages"]) for row in rows) == 1, "what follows is said once"
+    assert sum(len(mongo.unpack(row["packed"])) for row in rows) == 1, "what follows is said once"
