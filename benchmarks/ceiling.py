@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pymongo import AsyncMongoClient, InsertOne, ReplaceOne, UpdateOne
+from pymongo import AsyncMongoClient, InsertOne, UpdateOne
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -19,8 +19,11 @@ Operations = dict[str, list[Any]]
 
 def deal_operations(start: int, count: int) -> Operations:
     """What handoff writes for `count` won deals of as many accounts: states, 12 outbox rows."""
-    key, value, headers = b"account-1", b"x" * 330, [["ce_type", b"handoff.created.v1"]] * 9
-    messages = [["handoffs", key, value, headers]] * (5 * count // 12)
+    key, headers = b"account-1", [["ce_type", b"handoff.created.v1"]] * 9
+    messages = [  # a tenth is left of them, as of real ones
+        ["handoffs", key, b"x" * 240 + os.urandom(90), headers] for _ in range(5 * count // 12)
+    ]
+    packed = mongo.pack(messages)
     return {
         "inbox": [
             InsertOne({"_id": os.urandom(16), "digest": os.urandom(8)}) for _ in range(count)
@@ -40,14 +43,9 @@ def deal_operations(start: int, count: int) -> Operations:
             for n in range(count)
         ],
         "accounts": [
-            ReplaceOne(
+            UpdateOne(
                 {"_id": f"a-{(start + n) % 2000}"},
-                {
-                    "_id": f"a-{(start + n) % 2000}",
-                    "name": "Account",
-                    "region": "Central",
-                    "manager_id": f"m-{n % 50}",
-                },
+                {"$set": {"deal_id": f"d-{start + n}", "revision": start + n}},
                 upsert=True,
             )
             for n in range(count)
@@ -59,7 +57,7 @@ def deal_operations(start: int, count: int) -> Operations:
             UpdateOne({"_id": lane}, {"$set": {"number": start}}, upsert=True) for lane in range(12)
         ],
         "outbox": [
-            InsertOne({"_id": f"{lane:03d}:{start}", "lane": lane, "messages": messages})
+            InsertOne({"_id": f"{lane:03d}:{start}", "lane": lane, "packed": packed})
             for lane in range(12)
         ],
         "offsets": [

@@ -178,7 +178,7 @@ class Repository:
                 one = Obligation(id=row.pop("_id"), **row | {"kind": Kind(row["kind"])})
                 book.obligations.setdefault(one.account_id, {})[one.id] = one
 
-    async def _add_pool(self, book: Book, session: Session | None) -> None:
+    async def _add_pool(self, book: Book, session: Session) -> None:
         book.pool = await self.pool(session)
         book.stored_managers = dict(book.pool.managers)
 
