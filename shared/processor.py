@@ -7,14 +7,13 @@ dies and whenever; the offsets in MongoDB decide where to go on, those in Kafka 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
 from shared.contracts.cloudevents import encode
 from shared.contracts.event import Event
@@ -33,6 +32,7 @@ from shared.mongo import (
     write,
 )
 from shared.outbox import Message, Outbox, Row
+from shared.progress import Consumer, Progress
 from shared.records import Outcome, Partition, Received, Record, Work, receive
 from shared.relay import Relay
 
@@ -41,16 +41,10 @@ log = structlog.get_logger(__name__)
 FIRST_DELAY, LAST_DELAY = 0.1, 5.0  # seconds between tries while a server is away
 
 
-AT_ONCE = 50  # events encoded between looks at what else is to be done: some 0.5 ms
+AT_ONCE = 25  # events decided or encoded between looks at what else is to be done: some 2 ms
 
-
-class Consumer(Protocol):
-    """What is needed of aiokafka's consumer."""
-
-    def seek(self, partition: TopicPartition, offset: int) -> None: ...  # noqa: D102
-    def pause(self, *partitions: TopicPartition) -> None: ...  # noqa: D102
-    def highwater(self, partition: TopicPartition) -> int | None: ...  # noqa: D102
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None: ...  # noqa: D102
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(slots=True)
@@ -95,6 +89,7 @@ class Processor:
         self._positions: dict[Partition, int] = {}
         """Next offset of each partition, as this process left it in MongoDB."""
         self._in_a_row: Counter[Partition] = Counter()
+        self._progress = Progress(metrics)
         self._stopping = asyncio.Event()
         self.waiting_for: str | None = None
         """Why no batch can be applied just now; None when all is well."""
@@ -104,6 +99,10 @@ class Processor:
     def stop(self) -> None:
         """Finish the transaction in hand and begin no other."""
         self._stopping.set()
+
+    async def progress_shown(self) -> None:
+        """Wait until Kafka has heard how far this came, or could not be told."""
+        await self._progress.shown()
 
     async def on_batch(self, records: Sequence[Record[Any, Any]], consumer: Consumer) -> None:
         """Apply a polled batch, however long it takes; returns early only when stopping."""
@@ -116,7 +115,8 @@ class Processor:
                 received = self._before_limit(received, consumer)
                 await self._apply(received, consumer)
                 self.waiting_for = None
-                await self._show_progress(partitions, consumer)
+                # Also of partitions of which all was applied before: who did it may have died.
+                self._progress.show(partitions, self._positions, consumer)
                 break
             except Fenced:
                 log.info("batch.fenced")
@@ -133,11 +133,14 @@ class Processor:
                 log.exception("batch.failed")
                 self._forget(received)
                 await self._pause_for(LAST_DELAY)
+        if self._stopping.is_set():
+            await self.progress_shown()  # while there is a consumer to show it with
 
     async def _in_step(self, received: list[Received], consumer: Consumer) -> list[Received]:
-        """Drop what MongoDB says is applied; go back where records before these are missing."""
+        """Drop what is applied or another's; go back where records before these are missing."""
         partitions = {r.partition for r in received}
         unknown = [p for p in partitions if p not in self._positions]
+        stored: dict[str, int] = {}
         if unknown:
             stored = {
                 document["_id"]: document["next"]
@@ -145,15 +148,19 @@ class Processor:
                     self._database["offsets"], {"_id": {"$in": [_offset_id(p) for p in unknown]}}
                 )
             }
-            first: dict[Partition, int] = {}
-            for r in received:
-                first.setdefault(r.partition, r.record.offset)
-            for partition in unknown:
-                position = stored.get(_offset_id(partition), 0)
-                self._positions[partition] = position
-                if first[partition] > position:
-                    consumer.seek(TopicPartition(*partition), position)
-                    received = [r for r in received if r.partition != partition]
+        # A partition may have been given to another while this batch was in hand or waiting.
+        ours = consumer.assignment()
+        self._forget([r for r in received if r.partition not in ours])
+        received = [r for r in received if r.partition in ours]
+        first: dict[Partition, int] = {}
+        for r in received:
+            first.setdefault(r.partition, r.record.offset)
+        for partition in first.keys() & set(unknown):
+            position = stored.get(_offset_id(partition), 0)
+            self._positions[partition] = position
+            if first[partition] > position:
+                consumer.seek(TopicPartition(*partition), position)
+                received = [r for r in received if r.partition != partition]
         return [r for r in received if r.record.offset >= self._positions[r.partition]]
 
     def _before_limit(self, received: list[Received], consumer: Consumer) -> list[Received]:
@@ -161,6 +168,8 @@ class Processor:
 
         A bad deploy, here or at a producer, must not empty a topic into the dead letters.
         """
+        if not {r.partition for r in received} <= consumer.assignment():
+            raise Fenced
         in_a_row = self._in_a_row.copy()
         kept: list[Received] = []
         for r in received:
@@ -218,13 +227,8 @@ class Processor:
         at = self._now()
         tally = _Tally()
         events = await self._fresh(received, tally, session)
-        messages = await self._decide(events, session)
+        messages = await self._decide(events, at, session)
         messages += [dead.to_message(self._service, at) for dead in tally.dead]
-        await write(
-            self._database["inbox"],
-            [InsertOne({"_id": r.inbox_id, "digest": r.digest, "at": at}) for r in events],
-            session=session,
-        )
         await write(
             self._database["dead_letters"],
             [
@@ -274,22 +278,22 @@ class Processor:
             tally.outcomes[r.partition, outcome] += 1
         return fresh
 
-    async def _decide(self, fresh: Sequence[Received], session: Session) -> list[Message]:
+    async def _decide(
+        self, fresh: Sequence[Received], at: datetime, session: Session
+    ) -> list[Message]:
         events = [r.event for r in fresh if r.event]
         if not events:
             return []
         work = self._work()
         await work.load(events, session)
-        published = [said for event in events for said in work.apply(event)]
-        # MongoDB writes the states meanwhile. Both are waited for, whatever becomes of one.
-        saved, messages = await asyncio.gather(
-            work.save(session), _encoded(published), return_exceptions=True
+        inbox = [InsertOne({"_id": r.inbox_id, "digest": r.digest, "at": at}) for r in fresh]
+        published = await _meanwhile(
+            write(self._database["inbox"], inbox, session=session),
+            _in_slices(work.apply, events),
         )
-        if isinstance(saved, BaseException):
-            raise saved
-        if isinstance(messages, BaseException):
-            raise messages
-        return messages
+        return await _meanwhile(
+            work.save(session), _in_slices(lambda said: [to_message(said)], published)
+        )
 
     async def _swap_offsets(
         self, received: Sequence[Received], tally: _Tally, session: Session
@@ -329,27 +333,6 @@ class Processor:
             log.warning("record.dead_lettered", letter=dead.id, cause=dead.cause.value)
         await self._relay.submit(tally.rows)
 
-    async def _show_progress(self, partitions: Iterable[Partition], consumer: Consumer) -> None:
-        """Tell Kafka, for whoever watches the group's lag. Nothing depends on it.
-
-        Also of partitions of which all was applied before: who applied it may have died untold.
-        """
-        offsets = {
-            TopicPartition(*partition): self._positions[partition]
-            for partition in partitions
-            if partition in self._positions
-        }
-        for partition, offset in offsets.items():
-            end = consumer.highwater(partition)
-            if end is not None:
-                self._metrics.lag.labels(partition.topic, partition.partition).set(end - offset)
-        try:
-            if offsets:
-                async with asyncio.timeout(5):
-                    await consumer.commit(offsets)
-        except (KafkaError, TimeoutError) as error:
-            log.info("offsets.not_shown", reason=type(error).__name__)
-
     def _is_stopped(self, received: Received) -> bool:
         stop = self.stopped.get(received.partition)
         return stop is not None and received.record.offset >= stop.offset
@@ -366,12 +349,24 @@ class Processor:
             return
 
 
-async def _encoded(events: Sequence[Event]) -> list[Message]:
-    messages: list[Message] = []
-    for start in range(0, len(events), AT_ONCE):
-        messages += [to_message(event) for event in events[start : start + AT_ONCE]]
+async def _meanwhile(writing: Awaitable[object], working: Awaitable[T]) -> T:
+    """Work while MongoDB writes. Both are waited for, whatever becomes of one."""
+    written, worked = await asyncio.gather(writing, working, return_exceptions=True)
+    if isinstance(written, BaseException):
+        raise written
+    if isinstance(worked, BaseException):
+        raise worked
+    return worked
+
+
+async def _in_slices(make: Callable[[U], Iterable[T]], of: Sequence[U]) -> list[T]:
+    """All that is made of each, with a look at what else is to be done now and then."""
+    made: list[T] = []
+    for start in range(0, len(of), AT_ONCE):
+        for one in of[start : start + AT_ONCE]:
+            made += make(one)
         await asyncio.sleep(0)
-    return messages
+    return made
 
 
 def to_message(event: Event) -> Message:

@@ -176,6 +176,7 @@ async def running(
         )
         stack.push_async_callback(relay.drained, 5)
         stack.push_async_callback(_stop_broker, broker, settings.graceful_stop)
+        stack.push_async_callback(processor.progress_shown)
         stack.callback(processor.stop)
         await consumer.start(broker, reading.told)
         host, port = door.getsockname()[:2]

@@ -61,20 +61,28 @@ class Consumer:
     """Remembers where it was sent."""
 
     def __init__(self) -> None:
+        self.ours = {TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1)}
         self.sought: dict[int, int] = {}
         self.paused: set[int] = set()
         self.shown: dict[int, int] = {}
 
+    def assignment(self) -> set[TopicPartition]:
+        return self.ours
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
+        assert partition in self.ours
         self.sought[partition.partition] = offset
 
     def pause(self, *partitions: TopicPartition) -> None:
+        assert self.ours.issuperset(partitions)
         self.paused |= {partition.partition for partition in partitions}
 
     def highwater(self, partition: TopicPartition) -> int | None:
+        assert partition in self.ours
         return None
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        assert self.ours.issuperset(offsets)
         self.shown |= {partition.partition: offset for partition, offset in offsets.items()}
 
 
@@ -155,6 +163,7 @@ async def test_two_processes_on_one_partition_apply_each_record_once(database: D
     assert await counted(database) == {f"d{n}": 1 for n in range(5)}
     row = await totals(database)
     assert (row["next"], row["received"], row["applied"]) == (5, 5, 5)
+    await other.progress_shown()
     assert consumer.shown == {0: 5}
 
 
@@ -165,6 +174,54 @@ async def test_a_new_process_goes_where_mongodb_says(database: Database) -> None
     assert consumer.sought == {0: 2}
     await fresh.on_batch([record(5)], consumer)  # 2 to 4 were compacted away: that is no loss
     assert (await totals(database))["next"] == 6
+
+
+async def test_what_was_given_to_another_meanwhile_is_left_to_it(database: Database) -> None:
+    """Kafka takes a partition away while its batch is in hand: only the rest is gone on with."""
+    mine, consumer = processor(database), Consumer()
+    await mine.on_batch([record(0)], consumer)
+    await mine.progress_shown()
+    consumer.ours.remove(TopicPartition(TOPIC, 0))
+    await mine.on_batch([record(1), record(0, "other", partition=1)], consumer)
+    await mine.progress_shown()
+
+    assert await counted(database) == {"d0": 1, "other": 1}
+    assert consumer.shown == {0: 1, 1: 1}
+    consumer.ours.add(TopicPartition(TOPIC, 0))
+    await mine.on_batch([record(2)], consumer)  # given back: what was left is missing before it
+    assert consumer.sought == {0: 1}
+
+
+async def test_a_partition_taken_away_during_the_transaction(database: Database) -> None:
+    consumer = Consumer()
+
+    class Taken(Counting):
+        async def save(self, session: Session) -> None:
+            await super().save(session)
+            consumer.ours.clear()
+
+    mine = processor(database, work=lambda: Taken(database))
+    async with asyncio.timeout(4):  # a failure of the runtime waits longer before it tries again
+        await mine.on_batch([record(0), record(1)], consumer)
+        await mine.progress_shown()
+    assert await counted(database) == {"d0": 1, "d1": 1}, "what is committed stands"
+    assert consumer.shown == {}
+
+
+async def test_a_bug_at_a_partition_taken_away_is_left_to_its_new_owner(
+    database: Database,
+) -> None:
+    consumer = Consumer()
+
+    class Taken(Counting):
+        async def load(self, events: Sequence[Event], session: Session) -> None:
+            await super().load(events, session)
+            consumer.ours.clear()
+
+    mine = processor(database, work=lambda: Taken(database))
+    async with asyncio.timeout(4):
+        await mine.on_batch([record(0, title="bug")], consumer)
+    assert await mongo.find(database["dead_letters"], {}) == []
 
 
 async def test_a_bug_sets_aside_its_record_and_no_other(database: Database) -> None:
