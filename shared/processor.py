@@ -6,6 +6,7 @@ dies and whenever; the offsets in MongoDB decide where to go on, those in Kafka 
 """
 
 import asyncio
+import gc
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -332,6 +333,7 @@ class Processor:
         for dead in tally.dead:
             log.warning("record.dead_lettered", letter=dead.id, cause=dead.cause.value)
         await self._relay.submit(tally.rows)
+        gc.collect(0)  # now that little of the batch is left to walk; see shared/runtime.py
 
     def _is_stopped(self, received: Received) -> bool:
         stop = self.stopped.get(received.partition)

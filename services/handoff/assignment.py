@@ -6,7 +6,7 @@ by, in this order: no more senior than needed, the most specific territory, the 
 relative to capacity, the longest time since the last account, the id.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -193,10 +193,28 @@ class _Field:
     fits: dict[str, tuple[int, int]]
     """Who is not barred by the need itself: excess of tier, and specificity negated."""
     barred: Mapping[Reason, Sequence[str]]
-    order: list[str]
-    """As they were ranked last: to sort them again costs next to nothing."""
-    steady: dict[str, tuple[_Rank, float]] = field(default_factory=dict)
-    """Ranks that no time changes, with the capacity left."""
+    unranked: set[str]
+    """Whose rank must be found at each choice: it changes with time, or they changed."""
+    ranked: list[_Rank] = field(default_factory=list)
+    """The others, the best first."""
+    ranks: dict[str, _Rank] = field(default_factory=dict)
+    room: dict[str, float] = field(default_factory=dict)
+    """Capacity left of the ranked who have a limit."""
+
+    def rank(self, manager: Manager, rank: _Rank) -> None:
+        """Remember a rank that stands until its manager changes."""
+        self.unranked.discard(manager.id)
+        self.ranks[manager.id] = rank
+        insort(self.ranked, rank)
+        if manager.capacity is not None:
+            self.room[manager.id] = _room(manager)
+
+    def forget(self, name: str) -> None:
+        """A manager of this field changed."""
+        if rank := self.ranks.pop(name, None):
+            del self.ranked[bisect_left(self.ranked, rank)]
+            self.room.pop(name, None)
+            self.unranked.add(name)
 
 
 @dataclass(slots=True)
@@ -241,29 +259,26 @@ class Pool:
         if need not in self._fields:
             self._fields[need] = self._field(need)
         found, left_out = self._fields[need], frozenset(excluded)
+        full = [name for name, room in found.room.items() if weight > room and name not in left_out]
+        passed = left_out.union(full)
+        ranked = [r for r in found.ranked if r.manager_id not in passed] if passed else (
+            found.ranked.copy())  # fmt: skip
         absent: list[str] = []
-        full: list[str] = []
-        ranked: list[_Rank] = []
         others: list[str] = []
-        for name in found.order:
-            if left_out and name in left_out:
-                continue
-            rank, room = found.steady.get(name) or (None, _room(self.managers[name]))
-            if rank is None and self.managers[name].absent(at):
+        for name in found.unranked - left_out:
+            manager = self.managers[name]
+            if manager.absent(at):
                 absent.append(name)
-            elif weight > room:
+            elif weight > _room(manager):
                 full.append(name)
-            elif rank:
-                ranked.append(rank)
             else:
                 others.append(name)
-        self._handicap([*(rank.manager_id for rank in ranked), *others], others, at, policy)
-        ranked += [self._rank(name, found, at, policy) for name in others]
-        ranked.sort()
+        self._handicap(ranked, others, at, policy)
+        for name in others:
+            insort(ranked, self._rank(name, found, at, policy))
         verdicts = {r: [n for n in names if n not in left_out] for r, names in found.barred.items()}
         verdicts |= {Reason.ABSENT: sorted(absent), Reason.FULL: sorted(full)}
         names = [rank.manager_id for rank in ranked]
-        found.order = [*names, *full, *absent, *(n for n in left_out if n in found.fits)]
         verdicts[Reason.CHOSEN], end = names[:1], len(names)
         best: tuple[object, ...] = ranked[0] if ranked else ()
         for length, reason in enumerate(_LOST_BY, start=1):
@@ -273,7 +288,7 @@ class Pool:
         return Choice(self.managers[names[0]] if names else None, told)
 
     def _handicap(
-        self, able: Sequence[str], late: Sequence[str], at: datetime, policy: Policy
+        self, ranked: Sequence[_Rank], late: Sequence[str], at: datetime, policy: Policy
     ) -> None:
         """Put whoever joined or came back level with the others' mean, once.
 
@@ -285,6 +300,7 @@ class Pool:
         if not new:
             return
         # fsum: the sum must not hang on the order, in which they happen to have been ranked.
+        able = [*(rank.manager_id for rank in ranked), *late]
         total = fsum(_relative(self.managers[name], policy) for name in able)
         for name in new:
             manager = self.managers[name]
@@ -303,13 +319,13 @@ class Pool:
         relative = load / (manager.capacity or policy.nominal_capacity)
         rank = _Rank(*found.fits[name], relative, manager.last_assigned, name)
         if not (manager.handicap or manager.absences or manager.joined_at > manager.handicap_from):
-            found.steady[name] = rank, _room(manager)
+            found.rank(manager, rank)
         return rank
 
     def _change(self, manager: Manager) -> None:
         self.managers[manager.id] = manager
         for found in self._fields.values():
-            found.steady.pop(manager.id, None)
+            found.forget(manager.id)
 
     def _field(self, need: Need) -> _Field:
         fits: dict[str, tuple[int, int]] = {}
@@ -322,7 +338,7 @@ class Pool:
                 barred.setdefault(found, []).append(manager.id)
             else:
                 fits[manager.id] = found
-        return _Field(fits, barred, list(fits))
+        return _Field(fits, barred, set(fits))
 
 
 def _room(manager: Manager) -> float:
