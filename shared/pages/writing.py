@@ -14,11 +14,10 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_decimal, get_currency_precision
 from markupsafe import Markup, escape
-from persiantools import digits
-from persiantools.jdatetime import MONTH_NAMES_FA, WEEKDAY_NAMES_FA, JalaliDate
 
-from services.handoff.pages.catalog import Language
+from shared import persian
 from shared.contracts.values import Money
+from shared.pages.catalog import Language
 
 _DIRECTING = dict.fromkeys(
     map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -120,8 +119,7 @@ class Writer:
         """A day of the week, the date and the time of day."""
         local = self._local(at)
         if self.language == "fa":
-            weekday = WEEKDAY_NAMES_FA[(local.weekday() + 2) % 7]
-            text = f"{weekday} {self._day(local)}، {self._digits(f'{local:%H:%M}')}"
+            text = f"{persian.weekday(local)} {self._day(local)}، {self._digits(f'{local:%H:%M}')}"
         else:
             text = f"{format_date(local, 'EEE', locale='en')} {self._day(local)}, {local:%H:%M}"
         return self._time(at, text)
@@ -150,10 +148,9 @@ class Writer:
         if self.language == "en":
             return f"{local.day} {format_date(local, 'MMM', locale='en')} {local.year}"
         try:
-            jalali = JalaliDate(local.date())  # type: ignore[no-untyped-call]
-        except ValueError:  # before its first year or after its last
+            return persian.day(local.date())
+        except ValueError:
             return self._digits(f"{local:%Y-%m-%d}")
-        return self._digits(f"{jalali.day} {MONTH_NAMES_FA[jalali.month]} {jalali.year}")
 
     def _local(self, at: datetime) -> datetime:
         try:
@@ -171,7 +168,7 @@ class Writer:
         )
 
     def _digits(self, text: str) -> str:
-        return digits.en_to_fa(text) if self.language == "fa" else text
+        return persian.numerals(text) if self.language == "fa" else text
 
 
 def _filled(message: str, values: dict[str, Markup]) -> Markup:
