@@ -309,4 +309,5 @@ def _recipient(row: Document) -> Recipient:
         quiet_hours=tuple(QuietHours.model_validate(one) for one in row.get("quiet_hours", ())),
         digest=dict(row.get("digest", ())),
         digest_at=row.get("digest_at", "08:00"),
+        addresses=row.get("addresses", 0),
     )
