@@ -1,9 +1,9 @@
 """Links that act for a person: made for messages, understood when they are opened.
 
-A link to act is good for one message and a limited time. The address of somebody's page and of
-the calendar beside it are good until that person has them closed: they hold a number, and the
-directory knows the number that counts. So nothing of them is stored that could be stolen. They
-are three purposes: who has the calendar's address cannot act.
+A link to act is good for one message and a limited time, the address of somebody's page and of the
+calendar beside it for any time. All are good until that person has them closed: they hold how
+often that was done, and so does the row of the person. So nothing of a link is stored that could
+be stolen. They are signed for three purposes: who has the calendar's address cannot act.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,8 @@ class Act:
     """What a link to act says."""
 
     reminder_id: str
+    number: int
+    """Addresses the recipient had before."""
     expired: bool
 
 
@@ -43,10 +45,10 @@ class Links:
         self._calendars = serializer(keys, "calendar")
         self._life = life
 
-    def act(self, reminder_id: str, made_at: datetime) -> str:
+    def act(self, reminder_id: str, number: int, made_at: datetime) -> str:
         """Where the recipient of a message acts on its deadline."""
         until = int((made_at + self._life).timestamp())
-        return f"{self._url}/act/{_text(self._acts.dumps([reminder_id, until]))}"
+        return f"{self._url}/act/{_text(self._acts.dumps([reminder_id, number, until]))}"
 
     def page(self, person_id: str, number: int) -> str:
         """Where somebody's deadlines are."""
@@ -59,10 +61,10 @@ class Links:
     def act_of(self, token: str, now: datetime) -> Act | None:
         """Which message it is of; None: of none, nothing here has made it."""
         try:
-            reminder_id, until = self._acts.loads(token)
+            reminder_id, number, until = self._acts.loads(token)
         except (BadData, ValueError, TypeError):
             return None
-        return Act(reminder_id, expired=now >= datetime.fromtimestamp(until, UTC))
+        return Act(reminder_id, number, expired=now >= datetime.fromtimestamp(until, UTC))
 
     def page_of(self, token: str) -> Personal | None:
         """Whose page it is; None: nobody's."""

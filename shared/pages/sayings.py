@@ -22,7 +22,7 @@ class Sayings:
     """Says in a reader's language what the rules have said in English."""
 
     def __init__(self, sentences: Collection[str]) -> None:
-        """`sentences`: what the rules say, by form. `why` is a sentence, `who` a person's id."""
+        """`sentences`: what the rules say, by form. `why` is a sentence, `who` and `owner` ids."""
         self._fixed = {one for one in sentences if "%(" not in one}
         self._forms = [(one, _form(one)) for one in sentences if "%(" in one]
 
@@ -35,7 +35,9 @@ class Sayings:
                 parts = found.groupdict()
                 if why := parts.pop("why", None):
                     return writer.say(sentence, **parts, why=self.said(why, writer, names))
-                if who := parts.pop("who", None):
-                    return writer.say(sentence, who=names.get(who, who))
+                for whose in parts.keys() & {"who", "owner"}:
+                    parts[whose] = names.get(parts[whose], parts[whose])
+                if number := parts.pop("number", None):
+                    return writer.say(sentence, **parts, number=int(number))
                 return writer.say(sentence, **parts)
         return isolated(text)

@@ -6,7 +6,7 @@ time zone. Pure: the moment that is now is an argument.
 
 import gettext
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -95,7 +95,7 @@ class Writer:
 
     def percent(self, percent: int) -> str:
         """`percent`: 0-100."""
-        return f"{self._digits(str(percent))}{'٪' if self.language == 'fa' else '%'}"
+        return f"{self.digits(str(percent))}{'٪' if self.language == 'fa' else '%'}"
 
     def money(self, money: Money) -> str:
         """The amount, with cents where there are any, and the code of the currency."""
@@ -113,16 +113,19 @@ class Writer:
 
     def day(self, at: datetime) -> Markup:
         """A day with its year."""
-        return self._time(at, self._day(self._local(at)))
+        return self._time(at, self._day(self._local(at).date()))
+
+    def weekday(self, on: date) -> str:
+        """A day with its name."""
+        name = format_date(on, "EEE", locale="en")
+        return f"{persian.weekday(on) if self.language == 'fa' else name} {self._day(on)}"
 
     def moment(self, at: datetime) -> Markup:
         """A day of the week, the date and the time of day."""
         local = self._local(at)
-        if self.language == "fa":
-            text = f"{persian.weekday(local)} {self._day(local)}، {self._digits(f'{local:%H:%M}')}"
-        else:
-            text = f"{format_date(local, 'EEE', locale='en')} {self._day(local)}, {local:%H:%M}"
-        return self._time(at, text)
+        comma = "،" if self.language == "fa" else ","
+        clock = self.digits(f"{local:%H:%M}")
+        return self._time(at, f"{self.weekday(local.date())}{comma} {clock}")
 
     def clock(self, due: datetime, now: datetime) -> Clock:
         """How much time is left, or how late it is, in the largest unit that says enough."""
@@ -144,13 +147,13 @@ class Writer:
             return self.say_many("%(number)s hour", "%(number)s hours", minutes // 60)
         return self.say_many("%(number)s minute", "%(number)s minutes", minutes)
 
-    def _day(self, local: datetime) -> str:
+    def _day(self, on: date) -> str:
         if self.language == "en":
-            return f"{local.day} {format_date(local, 'MMM', locale='en')} {local.year}"
+            return f"{on.day} {format_date(on, 'MMM', locale='en')} {on.year}"
         try:
-            return persian.day(local.date())
+            return persian.day(on)
         except ValueError:
-            return self._digits(f"{local:%Y-%m-%d}")
+            return self.digits(f"{on:%Y-%m-%d}")
 
     def _local(self, at: datetime) -> datetime:
         try:
@@ -163,11 +166,12 @@ class Writer:
         return Markup('<time datetime="{}">{}</time>').format(stamp, text)
 
     def _decimal(self, number: int | Decimal, pattern: str) -> str:
-        return self._digits(
+        return self.digits(
             format_decimal(number, pattern, locale=self.language, numbering_system="default")
         )
 
-    def _digits(self, text: str) -> str:
+    def digits(self, text: str) -> str:
+        """In the digits of the language."""
         return persian.numerals(text) if self.language == "fa" else text
 
 

@@ -8,7 +8,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-PAGES = (Path("shared/pages"), Path("services/handoff/pages"))
+PAGES = (Path("shared/pages"), Path("services/handoff/pages"), Path("services/reminders/pages"))
 KEYWORDS = {"say": None, "label": None, "N_": None, "say_many": (1, 2)}
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 HEADER = """\

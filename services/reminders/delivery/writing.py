@@ -137,10 +137,11 @@ def _view(letter: Letter, links: Links) -> dict[str, Any]:
 def _about(reminder: Reminder, letter: Letter, links: Links) -> dict[str, Any]:
     to = letter.recipient
     gone = reminder.unreached[-1] if reminder.unreached else None
+    # A link lives from then on, not from when it is sent: a message sent again is the same.
+    made_at = letter.item.made_at or letter.now
     return {
         "family": family(reminder),
-        # Made with the message, not sent: the same message is the same, whenever it is sent.
-        "act": reminder.deadline_id and links.act(reminder.id, letter.item.made_at or letter.now),
+        "act": reminder.deadline_id and links.act(reminder.id, to.addresses, made_at),
         "title": one_line(reminder.titles.get(to.language, reminder.title)),
         "account": reminder.account_name and one_line(reminder.account_name),
         "owner": reminder.owner_name and one_line(reminder.owner_name),
