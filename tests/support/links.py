@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import parseaddr
 from pathlib import Path
@@ -62,7 +63,8 @@ class Office:
         for _ in range(200):
             for mail in reversed(read_mails(Path(self.system.servers.smtp.maildir))):
                 address = parseaddr(str(mail["To"]))[1]
-                if address == f"{person}@example.com" and about in str(mail["Subject"]):
+                subject = str(make_header(decode_header(str(mail["Subject"]))))
+                if address == f"{person}@example.com" and about in subject:
                     return mail
             await asyncio.sleep(0.1)
         raise AssertionError(f"no mail to {person} about {about}")

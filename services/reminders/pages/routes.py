@@ -5,8 +5,10 @@ address of a page to all of one person, the address of a calendar to the same, t
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response, status
@@ -223,6 +225,7 @@ async def _shown(
     do: str = "",
     said: str = "",
     refused: str | None = None,
+    typed: Mapping[str, str] = MappingProxyType({}),
     code: int = status.HTTP_200_OK,
 ) -> Response:
     reader = house.desk.reader(come.person, seen.now)
@@ -239,6 +242,7 @@ async def _shown(
         hidden_id=None if come.reminder_id else come.deadline_id,
         mine=house.links.page(come.person.id, come.person.addresses),
         do=do if do in ACTS else "",
+        typed=typed,
     )
 
 
@@ -246,17 +250,19 @@ async def _done(house: House, come: Door, what: str, fields: FormData, *, back: 
     if what not in ACTS:
         raise Closed("forged", come.person)
     seen = await _seen(house, come)
-    outcome = await _do(house, come, what, {name: str(value) for name, value in fields.items()})
+    typed = {name: str(value) for name, value in fields.items()}
+    outcome = await _do(house, come, what, typed)
     if isinstance(outcome, Refused):
         seen = await _seen(house, come)  # as it is now, not before somebody else acted
         return await _shown(
-            house, come, seen, do=what, refused=outcome.reason, code=status.HTTP_409_CONFLICT
-        )
+            house, come, seen,
+            do=what, refused=outcome.reason, typed=typed, code=status.HTTP_409_CONFLICT,
+        )  # fmt: skip
     said = what if outcome.case != seen.case else "already"
     return RedirectResponse(f"{back}?said={said}", status.HTTP_303_SEE_OTHER, SECRET)
 
 
-async def _do(house: House, come: Door, what: str, typed: dict[str, str]) -> Outcome:
+async def _do(house: House, come: Door, what: str, typed: Mapping[str, str]) -> Outcome:
     commands, deadline, by = house.commands, come.deadline_id, come.person.id
     match what:
         case "done":

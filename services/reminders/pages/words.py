@@ -21,7 +21,7 @@ class Standing(StrEnum):
 
 STANDING: Mapping[Standing, str] = MappingProxyType({
     Standing.LATE: N_("Late"),
-    Standing.OPEN: N_("Due"),
+    Standing.OPEN: N_("To come"),
     Standing.QUIET: N_("In hand or put off"),
     Standing.PAUSED: N_("Its clock stands still"),
     Standing.MET: N_("Done"),
