@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 from services.reminders.cases import Case
 from services.reminders.documents import to_case
-from services.reminders.domain import ENDED, Reminder, Status
+from services.reminders.domain import LIVE, Reminder
 from services.reminders.outgoing import Outgoing
 from services.reminders.repository import Repository
 from services.reminders.sending import Recipient
 from services.reminders.world import World
 from shared.mongo import Session, find, server_time, transaction
 
-LIVE = sorted(set(Status) - set(ENDED))
 COLLEAGUES = 200
 """Shown by name to who hands something on; anybody else is named by mail address."""
 
@@ -56,11 +55,7 @@ class Reading:
 
     async def reminder(self, reminder_id: str) -> Reminder | None:
         """A message."""
-
-        async def read(session: Session) -> Reminder | None:
-            return await self._repository.reminder(reminder_id, session)
-
-        return await transaction(self._repository.database, read)
+        return await self._repository.reminder(reminder_id)
 
     async def seen(self, deadline_id: str, person_id: str) -> Seen | None:
         """A case, as far as somebody acts on it; None: there is no such deadline."""
@@ -88,7 +83,7 @@ class Reading:
             }
         rows = await find(
             self._deadlines,
-            {"owner_id": person_id, "status": {"$in": LIVE}, **beyond},
+            {"owner_id": person_id, "status": {"$in": list(LIVE)}, **beyond},
             sort=[("due_at", 1), ("_id", 1)],
             limit=limit,
         )

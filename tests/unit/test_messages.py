@@ -129,6 +129,14 @@ def test_the_same_message_is_the_same_mail() -> None:
     assert first["Auto-Submitted"] == "auto-generated"
 
 
+def test_links_live_from_when_the_message_was_made() -> None:
+    made = letter("due", "en")
+    made = replace(made, item=replace(made.item, made_at=NOON))
+    again = replace(made, now=NOON + timedelta(days=3))
+    for form in ("mail.txt", "mail.html", "chat.txt"):
+        assert WRITER.write(again, form) == WRITER.write(made, form)
+
+
 @pytest.mark.parametrize(
     ("name", "there"), [("digest", True), ("notification", True), ("due", False), ("before", False)]
 )
