@@ -27,6 +27,7 @@ class Status(StrEnum):
 
 
 ENDED = (Status.MET, Status.CANCELLED)
+LIVE = (Status.OPEN, Status.PAUSED, Status.MISSED)
 
 
 class Kind(StrEnum):

@@ -16,7 +16,7 @@ from services.reminders.documents import (
     to_person,
     to_reminder,
 )
-from services.reminders.domain import Reminder
+from services.reminders.domain import LIVE, Reminder
 from services.reminders.people import HIGHEST, Person
 from services.reminders.policies import Named
 from services.reminders.world import World
@@ -38,12 +38,23 @@ from shared.mongo import (
 )
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
-    "deadlines": [IndexModel("owner_id"), IndexModel([("concerned", 1), ("_id", 1)])],
+    "deadlines": [
+        IndexModel(
+            [("owner_id", 1), ("due_at", 1), ("_id", 1)],
+            # What is done is read by nobody's page, and there is more of it every year.
+            partialFilterExpression={"status": {"$in": list(LIVE)}},
+        ),
+        IndexModel([("concerned", 1), ("_id", 1)]),
+    ],
     "timers": [IndexModel("at")],
     "rechecks": [IndexModel("at")],
     "marks": [],
     **outgoing.INDEXES,
-    "people": [IndexModel([("roles", 1), ("_id", 1)])],
+    "people": [
+        IndexModel([("roles", 1), ("_id", 1)]),
+        IndexModel("reports_to"),
+        IndexModel("email"),
+    ],
 }
 
 
@@ -185,7 +196,9 @@ class Repository:
             ids = {person.reports_to for person in found.values() if person.reports_to}
         return missing
 
-    async def reminder(self, reminder_id: str | None, session: Session) -> Reminder | None:
+    async def reminder(
+        self, reminder_id: str | None, session: Session | None = None
+    ) -> Reminder | None:
         """A message by id."""
         rows = await find(self._reminders, {"_id": reminder_id}, session=session)
         return to_reminder(rows[0]) if rows else None

@@ -4,30 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 
 from tests.browser.scene import HOSTILE
-from tests.browser.visitor import PHONE, WIDE, Visitor, sign_in
+from tests.browser.visitor import PHONE, WIDE, Visitor, sign_in, sound
 from tests.support.system import System
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-async def sound(visitor: Visitor, seen: str) -> None:
-    """No serious finding of axe, nothing wider than the window, nothing refused by the policy."""
-    found = await Axe().run(visitor.page)
-    grave = [
-        (one["id"], [node["html"][:200] for node in one["nodes"]])
-        for one in found.response["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert not grave, (seen, grave)
-    over = await visitor.page.evaluate(
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    )
-    assert over <= 0, f"{seen} is {over} px too wide"
-    assert not visitor.complaints, (seen, visitor.complaints)
 
 
 async def pages_of(visitor: Visitor, prefix: str) -> Mapping[str, str]:

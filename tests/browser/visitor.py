@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tahvil.demo import read_mails
@@ -31,14 +32,21 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 class Visitor:
-    """Somebody who has signed in."""
+    """Somebody who has signed in, or has opened a link."""
 
-    def __init__(self, system: System, context: BrowserContext, page: Page, person: str) -> None:
+    def __init__(
+        self,
+        system: System,
+        context: BrowserContext,
+        page: Page,
+        person: str,
+        service: str = "handoff",
+    ) -> None:
         self.system = system
         self.context = context
         self.page = page
         self.person = person
-        self.door = door(system)
+        self.door = door(system, service)
         self.complaints: list[str] = []
         page.on("console", self._note)
 
@@ -70,8 +78,24 @@ class Visitor:
             self.complaints.append(text)
 
 
-def door(system: System) -> str:
-    return next(one.door for one in system.processes if one.name == "handoff")
+def door(system: System, service: str) -> str:
+    return next(one.door for one in system.processes if one.name == service)
+
+
+async def sound(visitor: Visitor, seen: str) -> None:
+    """No serious finding of axe, nothing wider than the window, nothing refused by the policy."""
+    found = await Axe().run(visitor.page)
+    grave = [
+        (one["id"], [node["html"][:200] for node in one["nodes"]])
+        for one in found.response["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert not grave, (seen, grave)
+    over = await visitor.page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    assert over <= 0, f"{seen} is {over} px too wide"
+    assert not visitor.complaints, (seen, visitor.complaints)
 
 
 async def sign_in(

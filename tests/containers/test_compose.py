@@ -35,6 +35,7 @@ class Stack:
             "TAHVIL_SECRETS": str(secrets),
             "TAHVIL_KAFKA_PORT": str(self.kafka),
             "TAHVIL_HANDOFF_PORT": str(self.handoff),
+            "TAHVIL_REMINDERS_PORT": str(free_port()),
             "TAHVIL_REPORTING_PORT": str(self.reporting),
             "TAHVIL_ACCEPT_WITHIN": "PT7H",
             "TAHVIL_MAIL_PORT": str(self.mail),
