@@ -9,7 +9,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 import structlog
@@ -29,6 +28,7 @@ from shared.mongo import (
     UpdateOne,
     find,
     is_duplicate_key,
+    server_time,
     transaction,
     write,
 )
@@ -60,6 +60,7 @@ class _Tally:
     outcomes: Counter[tuple[Partition, Outcome]] = field(default_factory=Counter)
     dead: list[DeadLetter] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    work: Work | None = None
 
 
 class Stop(NamedTuple):
@@ -81,7 +82,6 @@ class Processor:
         outbox: Outbox,
         relay: Relay,
         metrics: Metrics,
-        now: Callable[[], datetime],
         dead_letters_in_a_row: int,
     ) -> None:
         self._service = service
@@ -90,7 +90,6 @@ class Processor:
         self._outbox = outbox
         self._relay = relay
         self._metrics = metrics
-        self._now = now
         self._limit = dead_letters_in_a_row
         self._positions: dict[Partition, int] = {}
         """Next offset of each partition, as this process left it in MongoDB."""
@@ -215,10 +214,10 @@ class Processor:
         await self._committed(received, tally)
 
     async def _in_transaction(self, received: list[Received], session: Session) -> _Tally:
-        at = self._now()
+        at = await server_time(self._database)
         tally = _Tally()
         events = await self._fresh(received, tally, session)
-        messages = await self._decide(events, session)
+        messages = await self._decide(events, tally, session)
         messages += [dead.to_message(self._service, at) for dead in tally.dead]
         await write(
             self._database["inbox"],
@@ -274,11 +273,13 @@ class Processor:
             tally.outcomes[r.partition, outcome] += 1
         return fresh
 
-    async def _decide(self, fresh: Sequence[Received], session: Session) -> list[Message]:
+    async def _decide(
+        self, fresh: Sequence[Received], tally: _Tally, session: Session
+    ) -> list[Message]:
         events = [r.event for r in fresh if r.event]
         if not events:
             return []
-        work = self._work()
+        tally.work = work = self._work()
         await work.load(events, session)
         published = [said for event in events for said in work.apply(event)]
         # MongoDB writes the states meanwhile. Both are waited for, whatever becomes of one.
@@ -325,6 +326,8 @@ class Processor:
         self._metrics.batch_records.observe(len(received))
         for (partition, outcome), count in tally.outcomes.items():
             self._metrics.records.labels(partition[0], outcome.value).inc(count)
+        if tally.work:
+            tally.work.committed()
         for dead in tally.dead:
             log.warning("record.dead_lettered", letter=dead.id, cause=dead.cause.value)
         await self._relay.submit(tally.rows)

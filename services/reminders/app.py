@@ -6,6 +6,7 @@ from services.reminders.config import Settings
 from services.reminders.delivery.build import channels
 from services.reminders.delivery.loop import Delivery
 from services.reminders.handlers import RemindersWork
+from services.reminders.leases import Leases
 from services.reminders.outgoing import Outgoing
 from services.reminders.recalculation import Recalculation
 from services.reminders.repository import INDEXES, Repository
@@ -21,6 +22,7 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     world = settings.world()
     timers = Timers(
         repository=repository,
+        leases=Leases(plumbing.database, settings.timer_lease),
         outbox=plumbing.outbox,
         relay=plumbing.relay,
         world=world,
@@ -49,7 +51,7 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     )
     return Service(
         name="reminders",
-        work=lambda: RemindersWork(repository, world),
+        work=lambda: RemindersWork(repository, world, timers.heard),
         indexes=INDEXES,
         loops=(timers.run, recalculation.run, delivery.run),
     )

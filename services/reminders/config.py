@@ -77,6 +77,12 @@ class Settings(RulesSettings, SmtpSettings, ServiceSettings):
     messages_per_hour: int = Field(
         20, ge=1, description="to one person; what is more comes in one summary"
     )
+    timer_lease: timedelta = Field(
+        timedelta(seconds=5),
+        ge=timedelta(seconds=1),
+        le=timedelta(minutes=5),
+        description="silence after which the timers of a replica go to the others",
+    )
     patience: timedelta = Field(
         timedelta(hours=4), description="how long one channel is tried before the next"
     )

@@ -1,4 +1,4 @@
-"""Cases, timers, reminders and people in MongoDB."""
+"""Cases with their timers, reminders and people in MongoDB."""
 
 from collections.abc import Collection as Some
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,8 +38,17 @@ from shared.mongo import (
 )
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
-    "deadlines": [IndexModel("owner_id"), IndexModel([("concerned", 1), ("_id", 1)])],
-    "timers": [IndexModel("at")],
+    "deadlines": [
+        IndexModel("owner_id"),
+        IndexModel([("concerned", 1), ("_id", 1)]),
+        # Only what has something to come has a shard.
+        IndexModel(
+            [("shard", 1), ("next_at", 1)],
+            partialFilterExpression={"shard": {"$exists": True}},
+        ),
+    ],
+    "shards": [],
+    "replicas": [],
     "rechecks": [IndexModel("at")],
     "marks": [],
     **outgoing.INDEXES,
@@ -89,7 +98,6 @@ class Repository:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._deadlines: Collection = database["deadlines"]
-        self._timers: Collection = database["timers"]
         self._reminders: Collection = database["reminders"]
         self._people: Collection = database["people"]
         self._rechecks: Collection = database["rechecks"]
@@ -133,13 +141,12 @@ class Repository:
         return {row["_id"]: to_case(row) for row in rows}
 
     async def keep(self, cases: Sequence[Case], session: Session) -> None:
-        """Write cases, each with the one timer it has."""
+        """Write cases."""
         await write(
             self._deadlines,
             [ReplaceOne({"_id": c.deadline.id}, from_case(c), upsert=True) for c in cases],
             session=session,
         )
-        await write(self._timers, [_timer(case) for case in cases], session=session)
 
     async def knowing(
         self, world: World, cases: Iterable[Case], session: Session, ids: Iterable[str] = ()
@@ -190,27 +197,29 @@ class Repository:
         rows = await find(self._reminders, {"_id": reminder_id}, session=session)
         return to_reminder(rows[0]) if rows else None
 
-    async def next_timer(self) -> datetime | None:
-        """When the next timer is due."""
-        rows = await find(self._timers, {}, sort=[("at", 1)], limit=1)
-        return rows[0]["at"] if rows else None
-
-    async def due(self, now: datetime, limit: int) -> list[str]:
-        """Ids of cases whose timer is due, the oldest first."""
+    async def next_timer(self, shards: Some[int]) -> datetime | None:
+        """When the next timer of these shards is due."""
         rows = await find(
-            self._timers,
-            {"at": {"$lte": now}},
-            projection={"_id": 1},
-            sort=[("at", 1)],
-            limit=limit,
+            self._deadlines,
+            {"shard": {"$in": list(shards)}},
+            projection={"_id": 0, "next_at": 1},
+            sort=[("next_at", 1)],
+            limit=1,
         )
-        return [row["_id"] for row in rows]
+        return rows[0]["next_at"] if rows else None
 
-    async def take(self, ids: Sequence[str], now: datetime, session: Session) -> list[Case]:
-        """The cases of these timers that are still due, in due order."""
-        rows = await find(self._timers, {"_id": {"$in": ids}, "at": {"$lte": now}}, session=session)
-        cases = await self.cases((row["_id"] for row in rows), session)
-        return sorted(cases.values(), key=lambda case: (case.next_at or now, case.deadline.id))
+    async def due(
+        self, shards: Some[int], now: datetime, limit: int, session: Session
+    ) -> list[Case]:
+        """Cases of these shards whose timer is due, the oldest first."""
+        rows = await find(
+            self._deadlines,
+            {"shard": {"$in": list(shards)}, "next_at": {"$lte": now}},
+            sort=[("next_at", 1)],
+            limit=limit,
+            session=session,
+        )
+        return [to_case(row) for row in rows]
 
     async def fired(
         self, cases: Sequence[Case], reminders: Sequence[Reminder], now: datetime, session: Session
@@ -260,10 +269,3 @@ class Repository:
 
     async def _add(self, reminders: Iterable[Reminder], now: datetime, session: Session) -> None:
         await outgoing.add(self._reminders, reminders, now, session)
-
-
-def _timer(case: Case) -> ReplaceOne[Document] | DeleteOne:
-    query = {"_id": case.deadline.id}
-    if case.next_at is None:
-        return DeleteOne(query)
-    return ReplaceOne(query, {**query, "at": case.next_at}, upsert=True)
