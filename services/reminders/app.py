@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter
 
+from services.reminders import alarms
+from services.reminders.auditor import Auditor
 from services.reminders.config import Settings
 from services.reminders.delivery.build import channels
 from services.reminders.delivery.loop import Delivery
@@ -31,6 +33,12 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     recalculation = Recalculation(
         repository=repository, outbox=plumbing.outbox, relay=plumbing.relay, world=world
     )
+    auditor = Auditor(
+        repository=repository,
+        channels=alarms.channels(settings),
+        margin=settings.alarm_margin,
+        registry=plumbing.metrics.registry,
+    )
     deliveries = Counter(
         "tahvil_deliveries",
         "Messages by channel and what became of them; - where no channel was tried",
@@ -53,5 +61,5 @@ def build(plumbing: Plumbing[Settings]) -> Service:
         name="reminders",
         work=lambda: RemindersWork(repository, world, timers.heard),
         indexes=INDEXES,
-        loops=(timers.run, recalculation.run, delivery.run),
+        loops=(timers.run, recalculation.run, auditor.run, delivery.run),
     )

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from services.reminders import outgoing
+from services.reminders.auditing import COUNTED, Overdue
 from services.reminders.cases import Case
 from services.reminders.documents import (
     Said,
@@ -19,6 +20,7 @@ from services.reminders.documents import (
 from services.reminders.domain import Reminder
 from services.reminders.people import HIGHEST, Person
 from services.reminders.policies import Named
+from services.reminders.shards import SHARDS
 from services.reminders.world import World
 from shared.contracts.directory import Role
 from shared.contracts.event import EventData
@@ -32,6 +34,7 @@ from shared.mongo import (
     ReplaceOne,
     Session,
     UpdateOne,
+    aggregate,
     find,
     server_time,
     write,
@@ -220,6 +223,20 @@ class Repository:
             session=session,
         )
         return [to_case(row) for row in rows]
+
+    async def overdue(self, before: datetime) -> Overdue | None:
+        """How many cases should have been looked at before then, and the oldest of them."""
+        query: Document = {"shard": {"$in": list(range(SHARDS))}, "next_at": {"$lt": before}}
+        oldest = await find(
+            self._deadlines, query, projection={"next_at": 1}, sort=[("next_at", 1)], limit=1
+        )
+        if not oldest:
+            return None
+        counts = await aggregate(
+            self._deadlines, [{"$match": query}, {"$limit": COUNTED}, {"$count": "count"}]
+        )
+        count = counts[0]["count"] if counts else 1
+        return Overdue(count, oldest[0]["_id"], oldest[0]["next_at"])
 
     async def fired(
         self, cases: Sequence[Case], reminders: Sequence[Reminder], now: datetime, session: Session
