@@ -4,7 +4,7 @@
 |---|---|
 | `Misconfigured` | say its one line to the operator and exit |
 | `Transient` | wait, with growing delay, and do the same again; never a dead letter |
-| `Fenced` | another process owns the partition now: read the stored offset and follow it |
+| `Fenced` | another process owns the partition, or the shard, now: follow what is stored |
 | anything else | a bug: set the record aside that causes it, and go on |
 
 What cannot be read is `shared.contracts.cloudevents.Unreadable`; what the rules refuse is no
@@ -21,4 +21,4 @@ class Transient(Exception):
 
 
 class Fenced(Exception):
-    """The stored offsets are not where this process left them: somebody else moved them."""
+    """What is stored is not as this process left it: another process has taken over."""

@@ -22,7 +22,16 @@ from motor.motor_asyncio import (
     AsyncIOMotorCollection,
     AsyncIOMotorDatabase,
 )
-from pymongo import ASCENDING, DESCENDING, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateOne
+from pymongo import (
+    ASCENDING,
+    DESCENDING,
+    DeleteOne,
+    IndexModel,
+    InsertOne,
+    ReplaceOne,
+    UpdateMany,
+    UpdateOne,
+)
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
@@ -52,6 +61,7 @@ __all__ = [
     "InsertOne",
     "ReplaceOne",
     "Session",
+    "UpdateMany",
     "UpdateOne",
 ]
 
@@ -196,7 +206,9 @@ async def aggregate(
 
 async def write(
     collection: Collection,
-    operations: Sequence[InsertOne[Document] | UpdateOne | ReplaceOne[Document] | DeleteOne],
+    operations: Sequence[
+        InsertOne[Document] | UpdateOne | UpdateMany | ReplaceOne[Document] | DeleteOne
+    ],
     *,
     session: Session | None = None,
 ) -> int:

@@ -28,6 +28,7 @@ from shared.mongo import (
     delete,
     find,
     pack,
+    server_time,
     unpack,
     write,
 )
@@ -77,6 +78,7 @@ class Outbox:
     """
 
     def __init__(self, database: Database, lanes: int) -> None:
+        self._database = database
         self._rows: Collection = database["outbox"]
         self._counters: Collection = database["outbox_lanes"]
         self._lanes = lanes
@@ -84,7 +86,10 @@ class Outbox:
     async def add(
         self, messages: Iterable[Message], at: datetime, *, session: Session
     ) -> list[Row]:
-        """Append messages inside a transaction; the rows may be published once it commits."""
+        """Append messages inside a transaction; the rows may be published once it commits.
+
+        `at`: by the server's clock, which is the one that the age of rows is told by.
+        """
         lanes: dict[int, list[Message]] = {}
         for message in messages:
             lanes.setdefault(key_hash(message.key) % self._lanes, []).append(message)
@@ -116,6 +121,10 @@ class Outbox:
         )
         await write(self._rows, [InsertOne(_to_document(row, at)) for row in rows], session=session)
         return rows
+
+    async def now(self) -> datetime:
+        """The server's time."""
+        return await server_time(self._database)
 
     async def waiting(self, lanes: Sequence[int], limit: int) -> list[Row]:
         """The oldest rows of these lanes, in order."""

@@ -29,6 +29,7 @@ from shared.mongo import (
     UpdateOne,
     find,
     is_duplicate_key,
+    server_time,
     transaction,
     write,
 )
@@ -55,6 +56,7 @@ class _Tally:
     outcomes: Counter[tuple[Partition, Outcome]] = field(default_factory=Counter)
     dead: list[DeadLetter] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    work: Work | None = None
 
 
 class Stop(NamedTuple):
@@ -76,7 +78,6 @@ class Processor:
         outbox: Outbox,
         relay: Relay,
         metrics: Metrics,
-        now: Callable[[], datetime],
         dead_letters_in_a_row: int,
     ) -> None:
         self._service = service
@@ -85,7 +86,6 @@ class Processor:
         self._outbox = outbox
         self._relay = relay
         self._metrics = metrics
-        self._now = now
         self._limit = dead_letters_in_a_row
         self._positions: dict[Partition, int] = {}
         """Next offset of each partition, as this process left it in MongoDB."""
@@ -225,10 +225,10 @@ class Processor:
         await self._committed(received, tally)
 
     async def _in_transaction(self, received: list[Received], session: Session) -> _Tally:
-        at = self._now()
+        at = await server_time(self._database)
         tally = _Tally()
         events = await self._fresh(received, tally, session)
-        messages = await self._decide(events, at, session)
+        messages = await self._decide(events, at, tally, session)
         messages += [dead.to_message(self._service, at) for dead in tally.dead]
         await write(
             self._database["dead_letters"],
@@ -280,12 +280,12 @@ class Processor:
         return fresh
 
     async def _decide(
-        self, fresh: Sequence[Received], at: datetime, session: Session
+        self, fresh: Sequence[Received], at: datetime, tally: _Tally, session: Session
     ) -> list[Message]:
         events = [r.event for r in fresh if r.event]
         if not events:
             return []
-        work = self._work()
+        tally.work = work = self._work()
         await work.load(events, session)
         inbox = [InsertOne({"_id": r.inbox_id, "digest": r.digest, "at": at}) for r in fresh]
         published = await _meanwhile(
@@ -330,6 +330,8 @@ class Processor:
         self._metrics.batch_records.observe(len(received))
         for (partition, outcome), count in tally.outcomes.items():
             self._metrics.records.labels(partition[0], outcome.value).inc(count)
+        if tally.work:
+            tally.work.committed()
         for dead in tally.dead:
             log.warning("record.dead_lettered", letter=dead.id, cause=dead.cause.value)
         await self._relay.submit(tally.rows)

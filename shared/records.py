@@ -37,6 +37,10 @@ class Work(Protocol):
     def apply(self, event: Event) -> Sequence[Event]: ...  # noqa: D102
     async def save(self, session: Session) -> None: ...  # noqa: D102
 
+    def committed(self) -> None:
+        """What was saved is stored now. May not come, if the process dies here."""
+        return
+
 
 @dataclass(frozen=True, slots=True)
 class Received:

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
@@ -39,10 +40,9 @@ class Relay:
     relay; otherwise the lane is read from MongoDB, from its oldest row on.
     """
 
-    def __init__(self, outbox: Outbox, publisher: Publisher, now: Callable[[], datetime]) -> None:
+    def __init__(self, outbox: Outbox, publisher: Publisher) -> None:
         self._outbox = outbox
         self._publisher = publisher
-        self._now = now
         self._submitted: asyncio.Queue[list[Row]] = asyncio.Queue(WAITING_BATCHES)
         self._reached: dict[int, int] = {}
         self._idle = asyncio.Event()
@@ -51,8 +51,13 @@ class Relay:
         """Transactions submitted and not published yet."""
         self.waiting_for: str | None = None
         """Why nothing can be published just now; looked at every `SWEEP`, load or none."""
-        self.oldest: datetime | None = None
-        """When the oldest row in the outbox was written, as of the last sweep."""
+        self._oldest: float | None = None
+        """When the oldest row of the last sweep was written, by this process's steady clock."""
+
+    @property
+    def age(self) -> float:
+        """Seconds since the oldest row in the outbox was written, as of the last sweep."""
+        return 0.0 if self._oldest is None else time.monotonic() - self._oldest
 
     async def submit(self, rows: list[Row]) -> None:
         """Hand over committed rows. Waits when Kafka is slower than the processor."""
@@ -115,8 +120,10 @@ class Relay:
             await self._drain({lane: n for lane, n in _last(rows).items() if lane in behind})
 
     async def _sweep(self) -> None:
-        self.oldest = await self._outbox.oldest()
-        if lanes := await self._outbox.lanes_older_than(self._now() - LEFT_BEHIND):
+        now = await self._outbox.now()
+        oldest = await self._outbox.oldest()
+        self._oldest = time.monotonic() - (now - oldest).total_seconds() if oldest else None
+        if lanes := await self._outbox.lanes_older_than(now - LEFT_BEHIND):
             numbers = await self._outbox.numbers()
             await self._drain({lane: numbers[lane] for lane in lanes})
 

@@ -16,7 +16,6 @@ from faststream.kafka import KafkaBroker
 from starlette.types import ASGIApp
 
 from shared import consumer, http, kafka, logs, mongo
-from shared.clock import utc_now
 from shared.config import ServiceSettings
 from shared.contracts.topics import PUBLISHES, READS, dead_letters
 from shared.errors import Misconfigured, Transient
@@ -127,7 +126,7 @@ async def running(
         metrics = Metrics()
         outbox = Outbox(database, settings.outbox_lanes)
         publisher = kafka.KafkaPublisher(settings, name)
-        relay = Relay(outbox, publisher, utc_now)
+        relay = Relay(outbox, publisher)
         service = build(
             Plumbing(
                 settings=settings, database=database, outbox=outbox, relay=relay, metrics=metrics
@@ -140,11 +139,10 @@ async def running(
             outbox=outbox,
             relay=relay,
             metrics=metrics,
-            now=utc_now,
             dead_letters_in_a_row=settings.dead_letters_in_a_row,
         )
         reading = _Reading()
-        metrics.outbox_age.set_function(lambda: _age(relay))
+        metrics.outbox_age.set_function(lambda: relay.age)
         metrics.outbox_waiting.set_function(lambda: relay.waiting)
         app = http.build_http(
             name,
@@ -259,10 +257,6 @@ async def _stop_broker(broker: KafkaBroker, graceful: timedelta) -> None:
         log.warning("broker.not_stopped")  # what it did not finish is read again
 
 
-def _age(relay: Relay) -> float:
-    return (utc_now() - relay.oldest).total_seconds() if relay.oldest else 0.0
-
-
 def _not_ready(processor: Processor, relay: Relay, reading: _Reading) -> list[str]:
     waiting = (reading.waiting_for, processor.waiting_for, relay.waiting_for)
     reasons = [reason for reason in waiting if reason]
@@ -270,6 +264,6 @@ def _not_ready(processor: Processor, relay: Relay, reading: _Reading) -> list[st
         f"{topic}/{partition} is stopped after too many dead letters in a row; last: {stop.reason}"
         for (topic, partition), stop in processor.stopped.items()
     ]
-    if _age(relay) > STUCK.total_seconds():
-        reasons.append(f"the oldest message not published is {_age(relay):.0f} s old")
+    if relay.age > STUCK.total_seconds():
+        reasons.append(f"the oldest message not published is {relay.age:.0f} s old")
     return reasons

@@ -2,12 +2,15 @@
 
 from prometheus_client import Counter
 
+from services.reminders import alarms
 from services.reminders.addresses import Addresses
+from services.reminders.auditor import Auditor
 from services.reminders.commands import Commands
 from services.reminders.config import Settings
 from services.reminders.delivery.build import channels
 from services.reminders.delivery.loop import Delivery
 from services.reminders.handlers import RemindersWork
+from services.reminders.leases import Leases
 from services.reminders.outgoing import Outgoing
 from services.reminders.pages.desk import Desk
 from services.reminders.pages.routes import House, build_router
@@ -27,6 +30,7 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     world = settings.world()
     timers = Timers(
         repository=repository,
+        leases=Leases(plumbing.database, settings.timer_lease),
         outbox=plumbing.outbox,
         relay=plumbing.relay,
         world=world,
@@ -34,6 +38,12 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     )
     recalculation = Recalculation(
         repository=repository, outbox=plumbing.outbox, relay=plumbing.relay, world=world
+    )
+    auditor = Auditor(
+        repository=repository,
+        channels=alarms.channels(settings),
+        margin=settings.alarm_margin,
+        registry=plumbing.metrics.registry,
     )
     deliveries = Counter(
         "tahvil_deliveries",
@@ -65,8 +75,8 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     )
     return Service(
         name="reminders",
-        work=lambda: RemindersWork(repository, world),
+        work=lambda: RemindersWork(repository, world, timers.heard),
         indexes=INDEXES,
         router=build_router(house),
-        loops=(timers.run, recalculation.run, delivery.run),
+        loops=(timers.run, recalculation.run, auditor.run, delivery.run),
     )

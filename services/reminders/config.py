@@ -93,6 +93,21 @@ class Settings(RulesSettings, SmtpSettings, ServiceSettings):
     messages_per_hour: int = Field(
         20, ge=1, description="to one person; what is more comes in one summary"
     )
+    timer_lease: timedelta = Field(
+        timedelta(seconds=5),
+        ge=timedelta(seconds=1),
+        le=timedelta(minutes=5),
+        description="silence after which the timers of a replica go to the others",
+    )
+    alarm_margin: timedelta = Field(
+        timedelta(minutes=5),
+        ge=timedelta(seconds=1),
+        description="how late a step of an open deadline may be before an alarm is raised",
+    )
+    alarm_mail: Email | None = Field(None, description="who is told of it by mail")
+    alarm_webhook: SecretStr | None = Field(
+        None, description="URL that is told of it: JSON with a text, as Slack and others take it"
+    )
     patience: timedelta = Field(
         timedelta(hours=4), description="how long one channel is tried before the next"
     )

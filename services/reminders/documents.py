@@ -9,6 +9,7 @@ from services.reminders.cases import Case, Entry, Held, Quiet
 from services.reminders.domain import Deadline, Reminder, Status
 from services.reminders.people import Person
 from services.reminders.policies import kept, restored
+from services.reminders.shards import shard_of
 from shared.contracts.directory import AbsenceSet, PersonRemoved, PersonUpserted
 from shared.mongo import Document
 
@@ -20,9 +21,11 @@ _OF_CASE = ("since", "returns", "silent", "next_at")
 
 
 def from_case(case: Case) -> Document:
-    """One document holds the deadline and its case."""
+    """One document holds the deadline, its case and its timer: when, and of which shard."""
     deadline = case.deadline
+    timer = {"shard": shard_of(deadline.id)} if case.next_at else {}
     return {
+        **timer,
         "_id": deadline.id,
         **{name: getattr(deadline, name) for name in _OF_DEADLINE},
         **{name: getattr(case, name) for name in _OF_CASE},

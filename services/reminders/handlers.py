@@ -1,6 +1,7 @@
 """Events in, decisions out: which rule answers which event."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from typing_extensions import override
 
@@ -26,8 +27,12 @@ from shared.records import Work
 class RemindersWork(Work):
     """The reminders service's share of one transaction."""
 
-    def __init__(self, repository: Repository, world: World) -> None:
+    def __init__(
+        self, repository: Repository, world: World, timer_set: Callable[[datetime], None]
+    ) -> None:
+        """`timer_set` hears of the earliest timer, once it is stored."""
         self._repository = repository
+        self._timer_set = timer_set
         self._world = world
         self._book = Book(world)
 
@@ -39,6 +44,12 @@ class RemindersWork(Work):
     @override
     async def save(self, session: Session) -> None:
         await self._repository.save(self._book, session)
+
+    @override
+    def committed(self) -> None:
+        times = [case.next_at for case in self._book.changed.values() if case.next_at]
+        if times:
+            self._timer_set(min(times))
 
     @override
     def apply(self, event: Event) -> list[Event]:

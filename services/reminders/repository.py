@@ -1,4 +1,4 @@
-"""Cases, timers, reminders and people in MongoDB."""
+"""Cases with their timers, reminders and people in MongoDB."""
 
 from collections.abc import Collection as Some
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from services.reminders import outgoing
+from services.reminders.auditing import COUNTED, Overdue
 from services.reminders.cases import Case
 from services.reminders.documents import (
     Said,
@@ -19,6 +20,7 @@ from services.reminders.documents import (
 from services.reminders.domain import LIVE, Reminder
 from services.reminders.people import HIGHEST, Person
 from services.reminders.policies import Named
+from services.reminders.shards import SHARDS
 from services.reminders.world import World
 from shared.contracts.directory import Role
 from shared.contracts.event import EventData
@@ -32,6 +34,7 @@ from shared.mongo import (
     ReplaceOne,
     Session,
     UpdateOne,
+    aggregate,
     find,
     server_time,
     write,
@@ -45,8 +48,14 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             partialFilterExpression={"status": {"$in": list(LIVE)}},
         ),
         IndexModel([("concerned", 1), ("_id", 1)]),
+        # Only what has something to come has a shard.
+        IndexModel(
+            [("shard", 1), ("next_at", 1)],
+            partialFilterExpression={"shard": {"$exists": True}},
+        ),
     ],
-    "timers": [IndexModel("at")],
+    "shards": [],
+    "replicas": [],
     "rechecks": [IndexModel("at")],
     "marks": [],
     **outgoing.INDEXES,
@@ -100,7 +109,6 @@ class Repository:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._deadlines: Collection = database["deadlines"]
-        self._timers: Collection = database["timers"]
         self._reminders: Collection = database["reminders"]
         self._people: Collection = database["people"]
         self._rechecks: Collection = database["rechecks"]
@@ -144,13 +152,12 @@ class Repository:
         return {row["_id"]: to_case(row) for row in rows}
 
     async def keep(self, cases: Sequence[Case], session: Session) -> None:
-        """Write cases, each with the one timer it has."""
+        """Write cases."""
         await write(
             self._deadlines,
             [ReplaceOne({"_id": c.deadline.id}, from_case(c), upsert=True) for c in cases],
             session=session,
         )
-        await write(self._timers, [_timer(case) for case in cases], session=session)
 
     async def knowing(
         self, world: World, cases: Iterable[Case], session: Session, ids: Iterable[str] = ()
@@ -203,27 +210,43 @@ class Repository:
         rows = await find(self._reminders, {"_id": reminder_id}, session=session)
         return to_reminder(rows[0]) if rows else None
 
-    async def next_timer(self) -> datetime | None:
-        """When the next timer is due."""
-        rows = await find(self._timers, {}, sort=[("at", 1)], limit=1)
-        return rows[0]["at"] if rows else None
-
-    async def due(self, now: datetime, limit: int) -> list[str]:
-        """Ids of cases whose timer is due, the oldest first."""
+    async def next_timer(self, shards: Some[int]) -> datetime | None:
+        """When the next timer of these shards is due."""
         rows = await find(
-            self._timers,
-            {"at": {"$lte": now}},
-            projection={"_id": 1},
-            sort=[("at", 1)],
-            limit=limit,
+            self._deadlines,
+            {"shard": {"$in": list(shards)}},
+            projection={"_id": 0, "next_at": 1},
+            sort=[("next_at", 1)],
+            limit=1,
         )
-        return [row["_id"] for row in rows]
+        return rows[0]["next_at"] if rows else None
 
-    async def take(self, ids: Sequence[str], now: datetime, session: Session) -> list[Case]:
-        """The cases of these timers that are still due, in due order."""
-        rows = await find(self._timers, {"_id": {"$in": ids}, "at": {"$lte": now}}, session=session)
-        cases = await self.cases((row["_id"] for row in rows), session)
-        return sorted(cases.values(), key=lambda case: (case.next_at or now, case.deadline.id))
+    async def due(
+        self, shards: Some[int], now: datetime, limit: int, session: Session
+    ) -> list[Case]:
+        """Cases of these shards whose timer is due, the oldest first."""
+        rows = await find(
+            self._deadlines,
+            {"shard": {"$in": list(shards)}, "next_at": {"$lte": now}},
+            sort=[("next_at", 1)],
+            limit=limit,
+            session=session,
+        )
+        return [to_case(row) for row in rows]
+
+    async def overdue(self, before: datetime) -> Overdue | None:
+        """How many cases should have been looked at before then, and the oldest of them."""
+        query: Document = {"shard": {"$in": list(range(SHARDS))}, "next_at": {"$lt": before}}
+        oldest = await find(
+            self._deadlines, query, projection={"next_at": 1}, sort=[("next_at", 1)], limit=1
+        )
+        if not oldest:
+            return None
+        counts = await aggregate(
+            self._deadlines, [{"$match": query}, {"$limit": COUNTED}, {"$count": "count"}]
+        )
+        count = counts[0]["count"] if counts else 1
+        return Overdue(count, oldest[0]["_id"], oldest[0]["next_at"])
 
     async def fired(
         self, cases: Sequence[Case], reminders: Sequence[Reminder], now: datetime, session: Session
@@ -273,10 +296,3 @@ class Repository:
 
     async def _add(self, reminders: Iterable[Reminder], now: datetime, session: Session) -> None:
         await outgoing.add(self._reminders, reminders, now, session)
-
-
-def _timer(case: Case) -> ReplaceOne[Document] | DeleteOne:
-    query = {"_id": case.deadline.id}
-    if case.next_at is None:
-        return DeleteOne(query)
-    return ReplaceOne(query, {**query, "at": case.next_at}, upsert=True)

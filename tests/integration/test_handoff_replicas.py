@@ -106,7 +106,7 @@ class Replica:
         self.database = database
         self.repository = repository or Repository(database)
         self.outbox = outbox
-        relay = Relay(self.outbox, Nowhere(), utc_now)
+        relay = Relay(self.outbox, Nowhere())
         relay._submitted = asyncio.Queue()  # unbounded: nobody takes from it here
         parts: dict[str, Any] = {
             "repository": self.repository, "outbox": self.outbox, "relay": relay, "rules": RULES,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,8 @@ from shared.config import ServiceSettings
 from shared.errors import Transient
 from shared.mongo import Database, Session
 from shared.outbox import Message, Outbox, Row
-from shared.relay import Relay
+from shared.relay import LEFT_BEHIND, Relay
 from tahvil.servers.mongo import EmbeddedMongo
-from tests.support.builders import NOON
 from tests.support.system import PASSWORD
 
 LANES = 4
@@ -59,7 +59,9 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     await server.stop()
 
 
-async def commit(database: Database, outbox: Outbox, numbers: Sequence[int]) -> list[Row]:
+async def commit(
+    database: Database, outbox: Outbox, numbers: Sequence[int], at: datetime | None = None
+) -> list[Row]:
     messages = [
         Message("t", f"key-{key}".encode(), str(number).encode(), [])
         for number in numbers
@@ -67,14 +69,14 @@ async def commit(database: Database, outbox: Outbox, numbers: Sequence[int]) -> 
     ]
 
     async def body(session: Session) -> list[Row]:
-        return await outbox.add(messages, NOON, session=session)
+        return await outbox.add(messages, at or await outbox.now(), session=session)
 
     return await mongo.transaction(database, body)
 
 
 @contextlib.asynccontextmanager
 async def relaying(outbox: Outbox, kafka: Kafka) -> AsyncIterator[Relay]:
-    relay = Relay(outbox, kafka, lambda: NOON)
+    relay = Relay(outbox, kafka)
     task = asyncio.create_task(relay.run())
     yield relay
     task.cancel()
@@ -133,10 +135,11 @@ async def test_a_crash_between_publishing_and_forgetting_repeats_in_order(
 
 async def test_rows_of_a_replica_that_died_are_swept_by_another(database: Database) -> None:
     outbox, kafka = Outbox(database, LANES), Kafka()
-    relay = Relay(outbox, kafka, mongo_now)
+    relay = Relay(outbox, kafka)
     task = asyncio.create_task(relay.run())
     await asyncio.sleep(0.3)
-    await commit(database, outbox, [0])  # by a replica that dies before it publishes
+    written = await outbox.now() - LEFT_BEHIND
+    await commit(database, outbox, [0], written)  # by a replica that dies before it publishes
     await nothing_waits(outbox)
     task.cancel()
     in_order(kafka, 1)
@@ -160,7 +163,3 @@ async def test_transactions_that_collide_number_their_rows_without_gaps(
     for lane in range(LANES):
         numbers = sorted(row.number for part in rows for row in part if row.lane == lane)
         assert numbers == list(range(1, len(numbers) + 1))
-
-
-def mongo_now():  # type: ignore[no-untyped-def]
-    return NOON.replace(year=2027)

@@ -11,7 +11,6 @@ from pydantic import SecretStr
 
 from shared import mongo
 from shared.caused import caused_by
-from shared.clock import utc_now
 from shared.config import ServiceSettings
 from shared.contracts.cloudevents import encode
 from shared.contracts.event import Event
@@ -107,7 +106,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 def processor(database: Database, **changes: Any) -> Processor:
     outbox = Outbox(database, 4)
-    relay = Relay(outbox, Nowhere(), utc_now)
+    relay = Relay(outbox, Nowhere())
     relay._submitted = asyncio.Queue()  # unbounded: nobody takes from it here
     fields = {
         "service": "handoff",
@@ -116,7 +115,6 @@ def processor(database: Database, **changes: Any) -> Processor:
         "outbox": outbox,
         "relay": relay,
         "metrics": Metrics(),
-        "now": utc_now,
         "dead_letters_in_a_row": 100,
     } | changes
     return Processor(**fields)

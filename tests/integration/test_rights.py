@@ -23,7 +23,6 @@ from services.handoff.repository import Repository
 from services.handoff.rights import Viewer
 from services.handoff.sessions import Seal
 from shared import http, mongo
-from shared.clock import utc_now
 from shared.contracts.accounts import DisputeOpened, SatisfactionRecorded
 from shared.contracts.directory import Absence, AbsenceSet, PersonRemoved, Role
 from shared.contracts.event import EventData
@@ -109,7 +108,7 @@ class House:
                 settings=settings(),
                 database=database,
                 outbox=outbox,
-                relay=Relay(outbox, Nowhere(), utc_now),
+                relay=Relay(outbox, Nowhere()),
                 metrics=Metrics(),
             )
         )

@@ -84,7 +84,7 @@ class Desk:
     async def delivering(self, **settings: Any) -> AsyncIterator[None]:
         """One replica of the delivery, as the service builds it."""
         outbox = Outbox(self.database, 4)
-        relay = Relay(outbox, self.published, utc_now)
+        relay = Relay(outbox, self.published)
         service = build(
             Plumbing(
                 settings=self._settings(**settings),

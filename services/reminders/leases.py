@@ -1,0 +1,142 @@
+"""The leases of shards in MongoDB, by the server's clock only: the host's decides nothing."""
+
+import secrets
+import time
+from collections.abc import Collection as Some
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from services.reminders.shards import SHARDS, Lease, moves
+from shared.errors import Fenced
+from shared.mongo import (
+    Collection,
+    Database,
+    Document,
+    Session,
+    UpdateMany,
+    UpdateOne,
+    aggregate,
+    delete,
+    is_duplicate_key,
+    write,
+)
+
+log = structlog.get_logger(__name__)
+
+RENEWALS = 5  # in the time a lease lasts: so many in a row may fail before it is lost
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+_OVER = {"$lte": ["$until", "$$NOW"]}
+
+
+class Leases:
+    """The shards of one replica."""
+
+    def __init__(self, database: Database, lasting: timedelta) -> None:
+        self.me = secrets.token_hex(8)
+        self.held: dict[int, int] = {}
+        """Epoch by shard, as of the last renewal."""
+        self._shards: Collection = database["shards"]
+        self._replicas: Collection = database["replicas"]
+        self._every = lasting.total_seconds() / RENEWALS
+        milliseconds = lasting // timedelta(milliseconds=1)
+        self._until = {"until": {"$add": ["$$NOW", milliseconds]}}
+        self._renewed: float | None = None
+
+    @property
+    def due_in(self) -> float:
+        """Seconds until leases are to be renewed."""
+        since = time.monotonic() - self._renewed if self._renewed is not None else self._every
+        return max(0.0, self._every - since)
+
+    async def renew(self) -> None:
+        """Say that this replica lives, keep its leases, and take or give to have its share."""
+        begun = time.monotonic()
+        me: Document = {"_id": self.me}
+        await write(self._replicas, [UpdateOne(me, [{"$set": self._until}], upsert=True)])
+        await write(self._shards, [UpdateMany({"owner": self.me}, [{"$set": self._until}])])
+        leases = await self._read()
+        if len(leases) < SHARDS:
+            await self._make()
+            leases = await self._read()
+        change = moves(leases, self.me, await self._living())
+        await self._shed(change.shed)
+        if change.claim:
+            await self._claim(change.claim)
+            await self._read()
+        self._renewed = begun
+
+    async def fence(self, shards: Some[int], session: Session) -> None:
+        """Make a transaction fail, with `Fenced`, unless it ends while these are still held.
+
+        They are written, not only read: a transaction that reads sees a snapshot, and would commit
+        after another replica has claimed what it read.
+        """
+        epochs = [(shard, self.held.get(shard)) for shard in sorted(shards)]
+        there = await write(
+            self._shards,
+            [
+                UpdateOne({"_id": shard, "owner": self.me, "epoch": epoch}, [{"$set": self._until}])
+                for shard, epoch in epochs
+            ],
+            session=session,
+        )
+        if there != len(epochs):
+            raise Fenced
+
+    def forget(self) -> None:
+        """Hold nothing until the next renewal has shown what is still this replica's."""
+        self.held = {}
+        self._renewed = None
+
+    async def release(self) -> None:
+        """Give all back, so that others need not wait until the leases are over."""
+        self.forget()
+        await write(self._shards, [_freed({"owner": self.me})])
+        await delete(self._replicas, {"_id": self.me})
+
+    async def _read(self) -> list[Lease]:
+        rows = await aggregate(
+            self._shards, [{"$project": {"owner": 1, "epoch": 1, "free": _OVER}}]
+        )
+        self.held = {row["_id"]: row["epoch"] for row in rows if row["owner"] == self.me}
+        return [Lease(row["_id"], row["owner"], row["free"]) for row in rows]
+
+    async def _living(self) -> int:
+        """How many replicas there are."""
+        await delete(self._replicas, {"$expr": _OVER})
+        return len(await aggregate(self._replicas, [{"$project": {"_id": 1}}]))
+
+    async def _shed(self, shards: Iterable[int]) -> None:
+        shed = list(shards)
+        if shed:
+            await write(self._shards, [_freed({"_id": {"$in": shed}, "owner": self.me})])
+            for shard in shed:
+                del self.held[shard]
+            log.info("shards.shed", shards=len(shed))
+
+    async def _claim(self, shards: Iterable[int]) -> None:
+        query: Document = {"_id": {"$in": list(shards)}, "$expr": _OVER}
+        taken: dict[str, Any] = {
+            "owner": self.me,
+            "epoch": {"$add": ["$epoch", 1]},
+            **self._until,
+        }
+        claimed = await write(self._shards, [UpdateMany(query, [{"$set": taken}])])
+        log.info("shards.claimed", shards=claimed)
+
+    async def _make(self) -> None:
+        free: Document = {"$setOnInsert": {"owner": None, "epoch": 0, "until": LONG_AGO}}
+        rows = [UpdateOne({"_id": shard}, free, upsert=True) for shard in range(SHARDS)]
+        try:
+            await write(self._shards, rows)
+        except Exception as error:
+            if not is_duplicate_key(error):  # another replica makes them at the same time
+                raise
+
+
+def _freed(query: Document) -> UpdateMany:
+    return UpdateMany(query, [{"$set": {"owner": None, "until": "$$NOW"}}])

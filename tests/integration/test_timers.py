@@ -1,0 +1,253 @@
+"""Timers of several replicas on a real mongod: who fires what, and whose clock decides."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from services.reminders import escalation, timers
+from services.reminders.cases import Case
+from services.reminders.handlers import RemindersWork
+from services.reminders.shards import SHARDS
+from shared import clock, mongo
+from shared.contracts.deadlines import DeadlineSet
+from shared.errors import Fenced
+from shared.mongo import Session, transaction
+from shared.outbox import Message
+from tahvil.servers.mongo import EmbeddedMongo
+from tests.support.builders import event
+from tests.support.firing import WORLD, Firing, Replica
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def mongod(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedMongo]:
+    server = EmbeddedMongo(tmp_path_factory.mktemp("mongo"))
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def firing(mongod: EmbeddedMongo, request: pytest.FixtureRequest) -> AsyncIterator[Firing]:
+    made = Firing(mongod.uri, f"t{abs(hash(request.node.name)) % 10**9}")
+    async with made.opened():
+        yield made
+
+
+def held(*replicas: Replica) -> list[int]:
+    return sorted(len(replica.leases.held) for replica in replicas)
+
+
+async def test_replicas_share_the_shards_whoever_comes_and_goes(firing: Firing) -> None:
+    one, two, three = firing.first, firing.replica(), firing.replica()
+    one.start()
+    await firing.until(lambda: held(one) == [SHARDS])
+    two.start()
+    await firing.until(lambda: held(one, two) == [32, 32])
+    three.start()
+    await firing.until(lambda: held(one, two, three) == [20, 22, 22])
+    await firing.deadlines([await firing.now() - SECOND] * 300)
+    await firing.until(lambda: one.fired + two.fired + three.fired == 300)
+    assert min(one.fired, two.fired, three.fired) > 50
+    await two.stop()
+    await firing.until(lambda: held(one, three) == [32, 32])
+    await three.die()
+    await firing.until(lambda: held(one) == [SHARDS])
+    rows = await mongo.find(firing.first.database["shards"], {})
+    assert {row["owner"] for row in rows} == {one.leases.me}
+    assert min(row["epoch"] for row in rows) >= 1
+    await firing.all_told_once(300)
+
+
+async def test_an_owner_of_before_is_fenced_and_the_new_one_fires_once(firing: Firing) -> None:
+    old, new = firing.first, firing.replica()
+    await old.leases.renew()
+    await firing.deadlines([await firing.now() - SECOND] * 50)
+    await new.leases.renew()
+    assert held(old, new) == [0, SHARDS], "nothing is claimed while a lease lasts"
+    await asyncio.sleep(1.2)  # the old one is paused for longer than its lease
+    await new.leases.renew()
+    assert held(old, new) == [SHARDS, SHARDS], "the old one does not know yet"
+    now = await firing.now()
+    with pytest.raises(Fenced):
+        await old.timers.fire_due(now)
+    assert not await mongo.find(firing.first.database["reminders"], {})
+    assert await new.timers.fire_due(now) == 50
+    await firing.all_told_once(50)
+
+
+async def test_what_is_claimed_while_a_batch_is_fired_is_not_fired_twice(
+    firing: Firing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old owner has read what is due, and its snapshot still shows its leases."""
+    old, new = firing.first, firing.replica()
+    await old.leases.renew()
+    await firing.deadlines([await firing.now() - SECOND] * 20)
+    read = old.repository.due
+
+    async def slow(*args: Any) -> list[Case]:
+        cases = await read(*args)
+        await asyncio.sleep(1.2)
+        await new.leases.renew()
+        assert new.leases.held
+        return cases
+
+    monkeypatch.setattr(old.repository, "due", slow)
+    with pytest.raises(Fenced):
+        await old.timers.fire_due(await firing.now())
+    assert not await mongo.find(firing.first.database["reminders"], {})
+    old.leases.forget()
+    for replica in (old, new):
+        monkeypatch.undo()
+        replica.start()
+    await firing.until(lambda: old.fired + new.fired == 20)
+    await firing.all_told_once(20)
+
+
+async def test_after_an_outage_timers_fire_in_due_order_and_say_how_late_they_are(
+    firing: Firing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timers, "BATCH", 70)
+    now = await firing.now()
+    due = [
+        now - timedelta(minutes=10) - 7 * SECOND * (number * 7919 % 500) for number in range(500)
+    ]
+    await firing.deadlines(due)
+    seen: list[datetime] = []
+    fire = escalation.fire
+
+    def noting(case: Case, *rest: Any) -> escalation.Turn:
+        seen.append(case.deadline.due_at)
+        return fire(case, *rest)
+
+    monkeypatch.setattr(escalation, "fire", noting)
+    firing.first.start()
+    await firing.until(lambda: firing.first.fired == 500)
+    assert len(seen) == 500
+    # Their first timers: a day before they were due.
+    assert seen == sorted(seen)
+    await firing.all_told_once(500)
+    reminders = await mongo.find(firing.first.database["reminders"], {})
+    assert all(row["late_by"] >= 600 for row in reminders)
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+async def test_the_hosts_clock_decides_nothing(
+    firing: Firing, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return datetime.now(tz) + timedelta(hours=hours)
+
+    one, two = firing.first, firing.replica()
+    one.start()
+    two.start()
+    await firing.until(lambda: held(one, two) == [32, 32])
+    now = await firing.now()
+    near = [now + 2 * SECOND] * 20
+    await firing.deadlines([*near, *[now + timedelta(minutes=50)] * 20])
+    await firing.until(lambda: one.fired + two.fired == 40)  # that the time is near: a day before
+    monkeypatch.setattr(clock, "datetime", Shifted)
+    epochs = await mongo.find(firing.first.database["shards"], {}, projection={"epoch": 1})
+    await firing.until(lambda: one.fired + two.fired == 60)
+    assert await firing.now() >= now + 2 * SECOND
+    await asyncio.sleep(1.5)  # longer than a lease
+    assert one.fired + two.fired == 60, "none before its time"
+    assert epochs == await mongo.find(
+        firing.first.database["shards"], {}, projection={"epoch": 1}
+    ), "no lease was lost"
+
+    async def leave(session: Session) -> None:
+        message = Message("deadlines", b"k", None, [])
+        await firing.first.outbox.add([message], await firing.now(), session=session)
+
+    monkeypatch.setattr(one.published, "publish", noting := Noting())
+    monkeypatch.setattr(two.published, "publish", noting)
+    await transaction(firing.first.database, leave)  # by a replica that dies here
+    await firing.until(lambda: b"k" in noting.keys, seconds=10)
+
+
+class Noting:
+    def __init__(self) -> None:
+        self.keys: set[bytes] = set()
+
+    async def __call__(self, messages: Any) -> None:
+        self.keys |= {message.key for message in messages}
+
+
+async def test_a_timer_that_is_set_earlier_than_those_known_wakes_its_owner(
+    firing: Firing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timers, "LONGEST_SLEEP", 60.0)
+    one = firing.replica(lasting=timedelta(minutes=5))
+    one.start()
+    await firing.until(lambda: held(one) == [SHARDS])
+    await asyncio.sleep(0.2)  # it sleeps now, for a minute
+    data = DeadlineSet(
+        deadline_id="soon",
+        subject_id="handoff-1",
+        account_id="acme",
+        title="Step",
+        owner_id="mia",
+        due_at=await firing.now() - SECOND,
+        set_at=await firing.now(),
+    )
+
+    async def apply(session: Session) -> RemindersWork:
+        work = RemindersWork(one.repository, WORLD, one.timers.heard)
+        await work.load([event(data)], session)
+        work.apply(event(data))
+        await work.save(session)
+        return work
+
+    (await transaction(one.database, apply)).committed()
+    await firing.until(lambda: one.fired == 1)
+
+
+async def test_a_case_that_a_bug_keeps_from_being_decided_holds_up_no_other(
+    firing: Firing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fire = escalation.fire
+
+    def buggy(case: Case, *rest: Any) -> escalation.Turn:
+        if case.deadline.id == "d3":
+            raise ZeroDivisionError
+        return fire(case, *rest)
+
+    monkeypatch.setattr(escalation, "fire", buggy)
+    await firing.deadlines([await firing.now() - SECOND] * 10)
+    firing.first.start()
+    await firing.until(lambda: firing.first.fired == 10)
+    rows = await firing.rows()
+    assert [row["_id"] for row in rows if not row["log"]] == ["d3"]
+    assert all(row["next_at"] is None for row in rows if row["_id"] != "d3")
+    (again,) = [row["next_at"] for row in rows if row["_id"] == "d3"]
+    assert again > await firing.now() + timedelta(minutes=50)
+    monkeypatch.undo()
+
+
+async def test_only_the_index_is_read_to_find_what_is_due(firing: Firing) -> None:
+    now = await firing.now()
+    await firing.deadlines([now + timedelta(days=number) for number in range(2000)])
+    found = await firing.first.database.command(
+        "explain",
+        {
+            "find": "deadlines",
+            "filter": {"shard": {"$in": list(range(SHARDS))}, "next_at": {"$lte": now}},
+            "sort": {"next_at": 1},
+            "limit": 500,
+        },
+        verbosity="executionStats",
+    )
+    stages = str(found["queryPlanner"]["winningPlan"])
+    assert "SORT_MERGE" in stages
+    assert "COLLSCAN" not in stages
+    assert found["executionStats"]["totalDocsExamined"] == 2
