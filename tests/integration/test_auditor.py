@@ -50,6 +50,7 @@ class Audited:
                 "kafka_bootstrap": "none:1",
                 "mongo_uri": SecretStr("none"),
                 "http_password": SecretStr(PASSWORD),
+                "link_key": SecretStr("k" * 32),
                 "smtp_host": self.smtp.host,
                 "smtp_port": self.smtp.port,
                 "smtp_security": "none",
