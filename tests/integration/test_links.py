@@ -2,58 +2,31 @@
 
 import asyncio
 import re
-import tempfile
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
-import icalendar
 import pytest
-import pytest_asyncio
+from fastapi.routing import APIRoute
 
+from services.reminders.pages.desk import Desk
+from services.reminders.pages.routes import build_router
 from shared.contracts.deadlines import DeadlineMet
-from shared.contracts.directory import PersonRemoved, Role
 from shared.contracts.reminders import ReminderAcknowledged
 from shared.contracts.topics import Topic
+from shared.pages.rendering import Pages
 from tahvil.reading import events
 from tests.support.builders import manager, soon
-from tests.support.links import KEY, Office, deadline, links_of
-from tests.support.system import running_system
+from tests.support.links import Office, deadline, links_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def office() -> AsyncIterator[Office]:
-    with tempfile.TemporaryDirectory() as folder:
-        async with running_system(Path(folder)) as system:
-            system.extra |= {"TAHVIL_LINK_KEY": KEY, "TAHVIL_MESSAGES_PER_HOUR": "500"}
-            await system.start("reminders")
-            office = Office(system)
-            await office.say(
-                manager(name="Mia Rahimi", reports_to="hana"),
-                manager("noah", name="Noah Miller", reports_to="hana"),
-                manager("reza", name="رضا کاظمی", language="fa", time_zone="Asia/Tehran"),
-                manager("hana", name="Hana Head", roles=(Role.HEAD,)),
-                manager("gone", name="Gone Already"),
-                manager("many", name="Many Things"),
-                PersonRemoved(person_id="gone", removed_at=soon()),
-            )
-            yield office
-
-
-async def act_link(office: Office, name: str, person: str = "mia") -> str:
-    """The link in the mail about a deadline that is made for it, and late already."""
-    await office.say(deadline(name, person, minutes=-5))
-    mail = await office.mail(person, f"Step {name}")
-    return next(one for one in links_of(mail) if "/act/" in one).partition("?")[0]
-
-
 async def test_a_mail_scanner_that_opens_every_link_changes_nothing(office: Office) -> None:
-    await act_link(office, "scanned")
+    await office.act_link("scanned")
     links = sorted(set(links_of(await office.mail("mia", "Step scanned"))))
     assert len([one for one in links if "/act/" in one]) == 4
     assert len([one for one in links if "/my/" in one]) == 1
@@ -77,7 +50,7 @@ async def test_a_mail_scanner_that_opens_every_link_changes_nothing(office: Offi
 
 
 async def test_acknowledged_from_a_real_mail(office: Office) -> None:
-    link = await act_link(office, "mailed")
+    link = await office.act_link("mailed")
     async with office.browser() as browser:
         shown = await browser.get(f"{link}?do=acknowledge")
         assert "Step mailed" in shown.text
@@ -101,7 +74,7 @@ async def test_acknowledged_from_a_real_mail(office: Office) -> None:
 
 
 async def test_done_twice_is_done_once(office: Office) -> None:
-    link = await act_link(office, "twice")
+    link = await office.act_link("twice")
     async with office.browser() as browser:
         both = await asyncio.gather(*(browser.post(f"{link}/done") for _ in range(4)))
         assert {one.status_code for one in both} == {303}
@@ -121,7 +94,7 @@ async def test_done_twice_is_done_once(office: Office) -> None:
 
 
 async def test_put_off_to_a_time_offered_and_to_one_s_own(office: Office) -> None:
-    link = await act_link(office, "later")
+    link = await office.act_link("later")
     async with office.browser() as browser:
         shown = await browser.get(f"{link}?do=snooze")
         offered = re.findall(r'name="until" value="([^"]+)"', shown.text)
@@ -155,7 +128,7 @@ async def test_put_off_to_a_time_offered_and_to_one_s_own(office: Office) -> Non
 
 
 async def test_handed_on_to_somebody_named(office: Office) -> None:
-    link = await act_link(office, "handed")
+    link = await office.act_link("handed")
     async with office.browser() as browser:
         shown = await browser.get(f"{link}?do=hand-on")
         assert re.findall(r'<option value="(\w+)">[^<]+</option>', shown.text) == ["hana", "noah"]
@@ -177,7 +150,7 @@ async def test_handed_on_to_somebody_named(office: Office) -> None:
 
 
 async def test_a_page_in_persian_for_who_reads_persian(office: Office) -> None:
-    link = await act_link(office, "fa", "reza")
+    link = await office.act_link("fa", "reza")
     async with office.browser(**{"Accept-Language": "en"}) as browser:
         shown = await browser.get(link)
         assert '<html lang="fa" dir="rtl">' in shown.text
@@ -188,7 +161,7 @@ async def test_a_page_in_persian_for_who_reads_persian(office: Office) -> None:
 
 
 async def test_links_that_do_not_count_say_why(office: Office) -> None:
-    link = await act_link(office, "guarded")
+    link = await office.act_link("guarded")
     await office.say(deadline("foreign", "noah", minutes=-5))
     await office.mail("noah", "Step foreign")
     reminder = await office.database["reminders"].find_one({"deadline_id": "guarded"})
@@ -224,16 +197,12 @@ async def test_links_that_do_not_count_say_why(office: Office) -> None:
             for answer in (await browser.get(one), await browser.post(f"{one}/done")):
                 assert (answer.status_code, why in answer.text) == (code, True), (one, answer.text)
                 assert "Step " not in answer.text.partition("<main")[2]
-        for n in range(len(token)):  # whatever letter is another
+        for n in range(len(token) - 1):  # the last letter of base64 holds bits that mean nothing
             changed = f"{token[:n]}{'-' if token[n] != '-' else '_'}{token[n + 1 :]}"
-            answer = await browser.post(f"/act/{changed}/done")
-            # The last letter of a base64 text holds bits that mean nothing.
-            assert answer.status_code == 404 or n == len(token) - 1, changed
+            assert (await browser.post(f"/act/{changed}/done")).status_code == 404, changed
         for path in ("/act/", "/act", "/my", "/my/", "/calendar/.ics", "/calendar/x.ics"):
             assert (await browser.get(path)).status_code == 404, path
-    after = await office.everything()
-    if (await office.case("guarded"))["status"] != "met":
-        assert after == before
+    assert await office.everything() == before
 
 
 SAFE = {
@@ -247,7 +216,7 @@ SAFE = {
 async def test_pages_are_shown_to_nobody_else_and_their_addresses_are_in_no_log(
     office: Office,
 ) -> None:
-    link = await act_link(office, "quiet")
+    link = await office.act_link("quiet")
     page = office.links.page("mia", 0)
     async with office.browser() as browser:
         for one in (link, page, f"{page}/deadline?id=quiet", f"{office.door}/my/nothing"):
@@ -281,14 +250,36 @@ async def test_what_reached_nobody_can_be_acted_on_by_the_head(office: Office) -
     assert (await office.case("unheard"))["owner_id"] == "noah"
 
 
+async def test_no_route_is_without_a_test_below() -> None:
+    desk = Desk(Pages("services.reminders.pages"))
+    house: Any = SimpleNamespace(desk=desk)
+    routes = {
+        (method, route.path)
+        for route in build_router(house).routes
+        if isinstance(route, APIRoute)
+        for method in route.methods - {"HEAD"}
+    }
+    assert routes == {
+        ("GET", "/act/{token}"),
+        ("POST", "/act/{token}/{what}"),
+        ("GET", "/my/{token}"),
+        ("GET", "/my/{token}/deadline"),
+        ("POST", "/my/{token}/close"),
+        ("POST", "/my/{token}/{what}"),
+        ("GET", "/calendar/{token}.ics"),
+        ("GET", "/pages/static/{name}"),
+    }
+
+
 async def test_every_route_without_a_secret_with_a_wrong_one_and_with_another_s(
     office: Office,
 ) -> None:
     await office.say(deadline("hers", "mia", days=2), deadline("his", "noah", days=2))
     mia, other = office.links.page("mia", 0), office.links.page("noah", 0)
     hers = office.links.calendar("mia", 0)
-    act = await act_link(office, "routed")
+    act = await office.act_link("routed")
     routes = {
+        ("POST", f"{mia}/close"): None,  # what it does has a test of its own
         ("GET", mia): 200,
         ("GET", f"{mia}/deadline?id=hers"): 200,
         ("POST", f"{mia}/acknowledge"): 303,
@@ -301,13 +292,9 @@ async def test_every_route_without_a_secret_with_a_wrong_one_and_with_another_s(
             kind, _, rest = address.removeprefix(f"{office.door}/").partition("/")
             token = re.split(r"[/?.]ics|[/?]", rest)[0]
             form = {"id": "hers"} if method == "POST" else None
-
-            async def answered(
-                url: str, method: str = method, form: dict[str, str] | None = form
-            ) -> int:
-                return (await browser.request(method, url, data=form)).status_code
-
-            assert await answered(address) == code, address
+            if code:
+                answer = await browser.request(method, address, data=form)
+                assert answer.status_code == code, address
             for wrong in ("", "wrong", token[::-1], token.swapcase()):
                 url = address.replace(token, wrong)
                 answer = await browser.request(method, url, data=form)
@@ -329,107 +316,8 @@ async def test_every_route_without_a_secret_with_a_wrong_one_and_with_another_s(
         assert (await browser.post(f"{act}/dance")).status_code == 404
 
 
-async def test_many_deadlines_come_page_by_page(office: Office) -> None:
-    await office.say(*(deadline(f"many-{n}", "many", days=2 + n // 7) for n in range(120)))
-    seen: list[str] = []
-    async with office.browser() as browser:
-        address: str | None = office.links.page("many", 0)
-        while address:
-            shown = await browser.get(address)
-            assert shown.status_code == 200
-            seen += re.findall(r"deadline\?id=([\w-]+)", shown.text)
-            following = re.findall(r'rel="next" href="([^"]+)"', shown.text)
-            address = following[0].replace("&amp;", "&") if following else None
-        beyond = await browser.get(f"{office.links.page('many', 0)}?due=9999-01-01T00:00:00Z")
-        assert "There is nothing more" in beyond.text
-    assert len(seen) == 120
-    assert set(seen) == {f"many-{n}" for n in range(120)}
-
-
-async def test_the_page_shows_what_is_late_due_and_put_off(office: Office) -> None:
-    await office.say(manager("ada", name="Ada Byron"))
-    for name, due in (
-        ("late", {"minutes": -5}),
-        ("due", {"hours": 5}),
-        ("quiet-one", {"hours": 6}),
-    ):
-        await office.say(deadline(f"ada-{name}", "ada", **due))
-    page = office.links.page("ada", 0)
-    async with office.browser() as browser:
-        form = {"id": "ada-quiet-one", "until": soon(hours=1).isoformat()}
-        acted = await browser.post(f"{page}/snooze", data=form)
-        shown = await browser.get(acted.headers["location"])
-        assert "It is put off" in shown.text
-        groups = re.split(r'<section aria-labelledby="', shown.text)[1:]
-        found = {one.partition('"')[0]: re.findall(r"\?id=([\w-]+)", one) for one in groups}
-        assert found == {"late": ["ada-late"], "open": ["ada-due"], "quiet": ["ada-quiet-one"]}
-        await browser.post(f"{page}/done", data={"id": "ada-late"})
-        assert "ada-late" not in (await browser.get(page)).text
-
-
-async def test_the_calendar(office: Office) -> None:
-    nasty = "Call, then;\r\nBEGIN:VALARM \\ تماس"
-    await office.say(manager("cal", name="Cal Endar"))
-    await office.say(
-        deadline("cal-1", "cal", days=1, titles={"en": "Call, then; \\ تماس" * 8}),
-        deadline("cal-late", "cal", minutes=-5),
-        deadline("cal-done", "cal", days=1),
-    )
-    await office.database["deadlines"].update_one(
-        {"_id": "cal-1"}, {"$set": {"account_name": nasty}}
-    )
-    page, address = office.links.page("cal", 0), office.links.calendar("cal", 0)
-    async with office.browser() as browser:
-        assert address in (await browser.get(page)).text
-        await browser.post(f"{page}/done", data={"id": "cal-done"})
-        answer = await browser.get(address)
-        assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
-        assert all(len(line) <= 75 for line in answer.content.split(b"\r\n"))
-        read = icalendar.Calendar.from_ical(answer.content)
-        (first, late) = sorted(read.events, key=lambda one: str(one["summary"]))
-        case = await office.case("cal-1")
-        assert first.start == case["due_at"].replace(microsecond=0)
-        assert b"DTSTART:" + f"{case['due_at']:%Y%m%dT%H%M%SZ}".encode() in answer.content
-        assert str(first["summary"]) == "Call, then; \\ تماس" * 8
-        assert str(late["summary"]) == "Late: Step cal-late"
-        assert "VALARM" not in [one.name for one in read.walk()]
-        again = await browser.get(address, headers={"If-None-Match": answer.headers["etag"]})
-        assert (again.status_code, again.content) == (304, b"")
-        await browser.post(f"{page}/done", data={"id": "cal-late"})
-        changed = await browser.get(address, headers={"If-None-Match": answer.headers["etag"]})
-        assert changed.status_code == 200
-        (left,) = icalendar.Calendar.from_ical(changed.content).events
-        assert left["uid"] == first["uid"]
-        await office.say(deadline("cal-1", "cal", days=3))
-        (moved,) = icalendar.Calendar.from_ical((await browser.get(address)).content).events
-        assert moved["uid"] == first["uid"]
-        assert moved["sequence"] >= first["sequence"]
-        assert moved["last-modified"].dt > first["last-modified"].dt
-        assert moved.start > first.start
-
-
-async def test_a_closed_address_opens_no_more_and_a_new_one_comes_by_mail(office: Office) -> None:
-    await office.say(manager("zoe", name="Zoe Zadeh"))
-    link = await act_link(office, "zoe-1", "zoe")
-    page, calendar = office.links.page("zoe", 0), office.links.calendar("zoe", 0)
-    async with office.browser() as browser:
-        both = await asyncio.gather(*(browser.post(f"{page}/close") for _ in range(2)))
-        assert sorted(one.status_code for one in both) == [200, 410]
-        for closed in (page, calendar, link, f"{page}/deadline?id=zoe-1"):
-            assert (await browser.get(closed)).status_code == 410, closed
-        assert (await browser.post(f"{page}/done", data={"id": "zoe-1"})).status_code == 410
-        assert (await browser.post(f"{link}/done")).status_code == 410
-        mail = await office.mail("zoe", "new address")
-        (new,) = {one for one in links_of(mail) if "/my/" in one}
-        assert new == office.links.page("zoe", 1) != page
-        shown = await browser.get(new)
-        assert "Step zoe-1" in shown.text
-        assert (await browser.get(office.links.calendar("zoe", 1))).status_code == 200
-    assert (await office.case("zoe-1"))["status"] == "missed"
-
-
 async def test_mongodb_away_is_said_and_nothing_is_lost(office: Office) -> None:
-    link = await act_link(office, "away")
+    link = await office.act_link("away")
     mongo = office.system.servers.mongo
     async with office.browser() as browser:
         browser.timeout = httpx.Timeout(60)

@@ -69,6 +69,12 @@ class Office:
             await asyncio.sleep(0.1)
         raise AssertionError(f"no mail to {person} about {about}")
 
+    async def act_link(self, name: str, person: str = "mia") -> str:
+        """The link in the mail about a deadline that is made for it, and late already."""
+        await self.say(deadline(name, person, minutes=-5))
+        mail = await self.mail(person, f"Step {name}")
+        return next(one for one in links_of(mail) if "/act/" in one).partition("?")[0]
+
     async def case(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] | None = await self.database["deadlines"].find_one({"_id": name})
         assert found is not None
