@@ -202,7 +202,7 @@ class Repository:
         return to_reminder(rows[0]) if rows else None
 
     async def next_timer(self, shards: Some[int]) -> datetime | None:
-        """When the next timer of these shards is due."""
+        """When the next timer of these shards is due; of none, never."""
         rows = await find(
             self._deadlines,
             {"shard": {"$in": list(shards)}},

@@ -103,9 +103,10 @@ class Timers:
             await self._leases.renew()
         self._woken.clear()  # before looking: what is stored after it wakes
         held = list(self._leases.held)
-        at = await self._repository.next_timer(held) if held else None
+        at, now = await asyncio.gather(
+            self._repository.next_timer(held), server_time(self._repository.database)
+        )
         self._sleeps_until = at
-        now = await server_time(self._repository.database)
         if at and at <= now:
             await self.fire_due(now)
             return 0.0
