@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from services.reminders.calendars import LATEST, Interval, earlier, later
 from services.reminders.domain import ENDED, Deadline, Status
@@ -11,6 +11,7 @@ from services.reminders.policies import Policy, Wait
 from services.reminders.world import Failure, Reached, World
 from shared.working_time import Calendar
 
+_FAILURES = frozenset(Failure)
 ENTRIES = 50
 """Of a case's log; the oldest go."""
 
@@ -47,7 +48,7 @@ class Entry:
     @property
     def failed(self) -> bool:
         """Whether it reached nobody, for a reason that may pass."""
-        return self.code in set(Failure)
+        return self.code in _FAILURES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +79,9 @@ class Case:
         """Whether its clock runs."""
         return self.deadline.status in (Status.OPEN, Status.MISSED)
 
-    def noted(self, *entries: Entry) -> "Case":
-        """With more in its log."""
-        return replace(self, log=(*self.log, *entries)[-ENTRIES:])
+    def noted(self, *entries: Entry, **changes: Any) -> "Case":
+        """With more in its log, and what else changes with it."""
+        return replace(self, log=(*self.log, *entries)[-ENTRIES:], **changes)
 
     def begun_again(self, at: datetime) -> "Case":
         """With every step to come: the deadline has another time or another owner."""

@@ -102,7 +102,7 @@ class Commands:
             outcome = decide(case, now, world)
             if isinstance(outcome, Refused) or outcome.case == case:
                 return outcome, []
-            await self._repository.fired([outcome.case], outcome.reminders, now, session)
+            await self._repository.fired([(case, outcome.case)], outcome.reminders, now, session)
             events = [
                 event
                 for identity, data in outcome.said

@@ -1,7 +1,7 @@
 """Cases, people and reminders as MongoDB documents, and back."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ Said = PersonUpserted | PersonRemoved | AbsenceSet
 
 _OF_DEADLINE = tuple(field.name for field in fields(Deadline) if field.name != "id")
 _OF_CASE = ("since", "returns", "silent", "next_at")
+_LISTS = ("made", "told", "concerned", "quiet", "held", "log")
 
 
 def from_case(case: Case) -> Document:
@@ -32,13 +33,35 @@ def from_case(case: Case) -> Document:
         "pauses": [list(one) for one in deadline.pauses],
         "policy": kept(case.policy),
         "policy_name": f"{case.policy.name}, version {case.policy.version}",
-        "made": list(case.made),
-        "told": list(case.told),
-        "concerned": list(case.concerned),
-        "quiet": [asdict(one) for one in case.quiet],
-        "held": [asdict(one) for one in case.held],
-        "log": [asdict(one) for one in case.log],
+        **{name: _listed(getattr(case, name)) for name in _LISTS},
     }
+
+
+def case_update(before: Case, now: Case) -> Document:
+    """The update that makes one case's document the other's: what differs, no more."""
+    fields: Document = {}
+    for name in _OF_DEADLINE:
+        if (value := getattr(now.deadline, name)) != getattr(before.deadline, name):
+            fields[name] = [list(one) for one in value] if name == "pauses" else value
+    for name in _OF_CASE:
+        if (value := getattr(now, name)) != getattr(before, name):
+            fields[name] = value
+    for name in _LISTS:
+        if (value := getattr(now, name)) != getattr(before, name):
+            fields[name] = _listed(value)
+    if now.next_at is None:
+        return {"$set": fields, "$unset": {"shard": ""}}
+    return {"$set": fields | {"shard": shard_of(now.deadline.id)}}
+
+
+def _listed(values: Sequence[Any]) -> list[Any]:
+    """What a field holds several of; `asdict` would copy every time in depth."""
+    return [
+        {name: getattr(one, name) for name in one.__slots__}
+        if isinstance(one, Quiet | Held | Entry)
+        else one
+        for one in values
+    ]
 
 
 def to_case(row: Mapping[str, Any]) -> Case:

@@ -6,6 +6,7 @@ changes. What is due at once is told at once, to each person at most once.
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from services.reminders import domain
 from services.reminders.cases import Case, Entry, Held, Moment, Plan, planned
@@ -136,12 +137,12 @@ def fire(case: Case, now: datetime, world: World) -> Turn:
     if case.returns and case.quiet[-1].until <= now:
         case = replace(case, returns=False)
         entries += _return(case, now, world, telling)
-    case = replace(
-        case,
+    case = case.noted(
+        *entries,
         made=tuple(made),
         held=tuple(held.values()),
         told=tuple(dict.fromkeys((*case.told, *telling))),
-    ).noted(*entries)
+    )
     told = list(telling.items())
     return Turn(
         planned(case, world),
@@ -226,15 +227,19 @@ def _tell(plan: Plan, person: str, moment: Moment | None, now: datetime) -> Remi
         kind = Kind.OVERDUE if person == case.deadline.owner_id else Kind.ESCALATED
     late = now - max(moment.at, case.since)
     owner = plan.world.people.get(case.deadline.owner_id)
-    return replace(
-        _reminder(case, person, kind, str(moment.call), str(moment.occurrence)),
+    return _reminder(
+        case,
+        person,
+        kind,
+        str(moment.call),
+        str(moment.occurrence),
         important=call.step.importance == "important",
         owner_name=owner.name if owner and owner.id != person else None,
         late_by=late if late > LATE else None,
     )
 
 
-def _reminder(case: Case, person: str, kind: Kind, *parts: str) -> Reminder:
+def _reminder(case: Case, person: str, kind: Kind, *parts: str, **more: Any) -> Reminder:
     deadline = case.deadline
     due = deadline.due_at.isoformat()
     return Reminder(
@@ -248,6 +253,7 @@ def _reminder(case: Case, person: str, kind: Kind, *parts: str) -> Reminder:
         account_name=deadline.account_name,
         step=deadline.step,
         due_at=deadline.due_at,
+        **more,
     )
 
 

@@ -21,6 +21,7 @@ from shared.mongo import (
     Database,
     Document,
     IndexModel,
+    InsertOne,
     Session,
     UpdateOne,
     aggregate,
@@ -249,12 +250,20 @@ class Outgoing:
 async def add(
     collection: Collection, reminders: Iterable[Reminder], now: datetime, session: Session
 ) -> None:
-    """New messages, to be sent at once. One that was made before is left as it is."""
-    await write(
-        collection,
-        [UpdateOne({"_id": r.id}, {"$setOnInsert": _new(r, now)}, upsert=True) for r in reminders],
-        session=session,
+    """New messages, to be sent at once. One that was made before is left as it is.
+
+    Two transactions that make the same one collide, and the second finds it there.
+    """
+    new = {reminder.id: reminder for reminder in reminders}
+    if not new:
+        return
+    known = await find(
+        collection, {"_id": {"$in": list(new)}}, projection={"_id": 1}, session=session
     )
+    for row in known:
+        del new[row["_id"]]
+    rows = [InsertOne({"_id": name, **_new(reminder, now)}) for name, reminder in new.items()]
+    await write(collection, rows, session=session)
 
 
 def _new(reminder: Reminder, at: datetime) -> Document:

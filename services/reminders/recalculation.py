@@ -87,7 +87,8 @@ class Recalculation:
             turns = [escalation.recalculate(case, now, world) for case in cases.values()]
             changed = [turn for turn in turns if turn.case != cases[turn.case.deadline.id]]
             reminders = [reminder for turn in changed for reminder in turn.reminders]
-            await self._repository.fired([turn.case for turn in changed], reminders, now, session)
+            pairs = [(cases[turn.case.deadline.id], turn.case) for turn in changed]
+            await self._repository.fired(pairs, reminders, now, session)
             messages = [
                 to_message(event)
                 for turn in changed

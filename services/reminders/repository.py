@@ -11,6 +11,7 @@ from services.reminders.auditing import COUNTED, Overdue
 from services.reminders.cases import Case
 from services.reminders.documents import (
     Said,
+    case_update,
     from_case,
     of_person,
     to_case,
@@ -211,7 +212,7 @@ class Repository:
         return to_reminder(rows[0]) if rows else None
 
     async def next_timer(self, shards: Some[int]) -> datetime | None:
-        """When the next timer of these shards is due."""
+        """When the next timer of these shards is due; of none, never."""
         rows = await find(
             self._deadlines,
             {"shard": {"$in": list(shards)}},
@@ -249,10 +250,18 @@ class Repository:
         return Overdue(count, oldest[0]["_id"], oldest[0]["next_at"])
 
     async def fired(
-        self, cases: Sequence[Case], reminders: Sequence[Reminder], now: datetime, session: Session
+        self,
+        cases: Sequence[tuple[Case, Case]],
+        reminders: Sequence[Reminder],
+        now: datetime,
+        session: Session,
     ) -> None:
-        """Write what timers brought about."""
-        await self.keep(cases, session)
+        """Write what timers, commands and changes brought about: cases before and after."""
+        updates = [
+            UpdateOne({"_id": after.deadline.id}, case_update(before, after))
+            for before, after in cases
+        ]
+        await write(self._deadlines, updates, session=session)
         await self._add(reminders, now, session)
 
     async def recheck(self, ids: Iterable[str], now: datetime, session: Session | None) -> None:

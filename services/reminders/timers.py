@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from dataclasses import replace
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -18,13 +19,15 @@ from services.reminders.world import World
 from shared.caused import by_itself
 from shared.errors import Fenced, Transient
 from shared.mongo import Session, server_time, transaction
-from shared.outbox import Outbox, Row
+from shared.outbox import Message, Outbox, Row
 from shared.processor import to_message
 from shared.relay import Relay
 
 log = structlog.get_logger(__name__)
 
-BATCH = 500
+BATCH = 1000
+PART = 125  # written while the next are decided
+AT_ONCE = 25  # cases decided between looks at what else is to be done: some 2 ms
 LONGEST_SLEEP = 1.0  # seconds; another replica may set a timer that is due before the next known
 STOPPING = 3.0  # seconds in which leases are given back
 AGAIN = timedelta(hours=1)
@@ -100,9 +103,10 @@ class Timers:
             await self._leases.renew()
         self._woken.clear()  # before looking: what is stored after it wakes
         held = list(self._leases.held)
-        at = await self._repository.next_timer(held) if held else None
+        at, now = await asyncio.gather(
+            self._repository.next_timer(held), server_time(self._repository.database)
+        )
         self._sleeps_until = at
-        now = await server_time(self._repository.database)
         if at and at <= now:
             await self.fire_due(now)
             return 0.0
@@ -116,15 +120,18 @@ class Timers:
             cases = await self._repository.due(self._leases.held, now, BATCH, session)
             await self._leases.fence({shard_of(case.deadline.id) for case in cases}, session)
             world = await self._repository.knowing(self._world, cases, session)
-            turns = [_fired(case, now, world) for case in cases]
-            reminders = [reminder for turn in turns for reminder in turn.reminders]
-            await self._repository.fired([turn.case for turn in turns], reminders, now, session)
-            messages = [
-                to_message(event)
-                for turn in turns
-                for identity, data in turn.said
-                for event in by_itself(identity, "reminders", [data], now)
-            ]
+            turns: list[Turn] = []
+            messages: list[Message] = []
+            decided = await _decided(cases[:PART], now, world)
+            for start in range(0, len(cases), PART):
+                # MongoDB writes a part while the next is decided.
+                following = cases[start + PART : start + 2 * PART]
+                turns += (part := decided.turns)
+                messages += decided.messages
+                decided = await _both(
+                    self._write(cases[start : start + PART], part, now, session),
+                    _decided(following, now, world),
+                )
             return await self._outbox.add(messages, now, session=session), turns, cases
 
         rows, turns, cases = await transaction(self._repository.database, fire)
@@ -138,10 +145,45 @@ class Timers:
                 log.warning("escalation.failed", deadline=turn.case.deadline.id, code=code)
         return len(cases)
 
+    async def _write(
+        self, cases: Sequence[Case], turns: Sequence[Turn], now: datetime, session: Session
+    ) -> None:
+        pairs = [(case, turn.case) for case, turn in zip(cases, turns, strict=True)]
+        reminders = [reminder for turn in turns for reminder in turn.reminders]
+        await self._repository.fired(pairs, reminders, now, session)
+
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    turns: list[Turn]
+    messages: list[Message]
+
+
+async def _decided(cases: Sequence[Case], now: datetime, world: World) -> _Decided:
+    turns: list[Turn] = []
+    messages: list[Message] = []
+    for case in cases:
+        if len(turns) % AT_ONCE == 0:
+            await asyncio.sleep(0)
+        turns.append(turn := _fired(case, now, world))
+        for identity, data in turn.said:
+            messages += map(to_message, by_itself(identity, "reminders", [data], now))
+    return _Decided(turns, messages)
+
+
+async def _both(writing: Awaitable[None], deciding: Awaitable[_Decided]) -> _Decided:
+    """Both are waited for, whatever becomes of one: a session does one thing at a time."""
+    written, decided = await asyncio.gather(writing, deciding, return_exceptions=True)
+    if isinstance(written, BaseException):
+        raise written
+    if isinstance(decided, BaseException):
+        raise decided
+    return decided
 
 
 def _fired(case: Case, now: datetime, world: World) -> Turn:

@@ -66,6 +66,23 @@ async def test_replicas_share_the_shards_whoever_comes_and_goes(firing: Firing) 
     await firing.all_told_once(300)
 
 
+async def test_what_another_claims_at_the_same_time_stays_the_others(
+    firing: Firing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = firing.first, firing.replica()
+    living = one.leases._living
+
+    async def meanwhile() -> int:
+        count = await living()
+        await two.leases.renew()  # it sees the same free shards
+        return count
+
+    monkeypatch.setattr(one.leases, "_living", meanwhile)
+    await one.leases.renew()
+    assert held(one, two) == [32, 32]
+    assert not set(one.leases.held) & set(two.leases.held)
+
+
 async def test_an_owner_of_before_is_fenced_and_the_new_one_fires_once(firing: Firing) -> None:
     old, new = firing.first, firing.replica()
     await old.leases.renew()
