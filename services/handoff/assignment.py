@@ -207,7 +207,7 @@ class Pool:
     handicapped: set[str] = field(default_factory=set)
     """Managers whose handicap was set here."""
     _fields: dict[Need, _Field] = field(default_factory=dict)
-    _heads: list[str] | None = None
+    _heads: tuple[str, ...] | None = None
 
     def could_take(self, manager_id: str, need: Need) -> bool:
         """Whether this one may be chosen for such accounts at all, capacity and absence aside."""
@@ -221,11 +221,16 @@ class Pool:
         self._heads = None
 
     @property
-    def head(self) -> str | None:
-        """Who hears of what no manager can take."""
+    def heads(self) -> tuple[str, ...]:
+        """Who leads the account managers."""
         if self._heads is None:
-            self._heads = sorted(m.id for m in self.managers.values() if m.head)
-        return self._heads[0] if self._heads else None
+            self._heads = tuple(sorted(m.id for m in self.managers.values() if m.head))
+        return self._heads
+
+    @property
+    def head(self) -> str | None:
+        """Who does what heads are to do, and hears of what no manager can take."""
+        return self.heads[0] if self.heads else None
 
     def give(self, manager_id: str, weight: int, at: datetime | None = None) -> Manager:
         """Add an account's weight to a load, or take it away; `at`: it is a new account."""

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from services.handoff import lifecycle, obligations
+from services.handoff import lifecycle
 from services.handoff.lifecycle import Act, Outcome, Refused
 from services.handoff.repository import Repository
 from services.handoff.rules import Rules
-from services.handoff.states import Did, Handoff, Status
+from services.handoff.states import Handoff, Status
 from shared.caused import by_itself
 from shared.contracts.deals import Package
 from shared.mongo import Session, server_time, transaction
@@ -113,23 +113,16 @@ class Commands:
                 account=book.accounts[handoff.account_id],
                 rules=self._rules,
                 record=await self._repository.record(handoff.salesperson_id, session),
-                heads=await self._repository.heads(session),
+                pool=await self._repository.heads(session),
             )
             outcome = decide(handoff, act)
             if isinstance(outcome, Refused):
                 return outcome, []
-            book.keep_handoff(outcome.handoff)
-            publish = list(outcome.publish)
             if outcome.handoff.status == Status.COMPLETED:
                 await self._repository.add_obligations(book, [act.account.id], session)
-                known = book.obligations.get(act.account.id, {})
-                owed = obligations.keep_in_touch(act.account, known, now, self._rules)
-                publish += book.keep_owed(act.account.id, owed)
-            if outcome.record:
-                book.records[outcome.record.id] = outcome.record
+            publish = book.keep_act(outcome, act, name, said)
             await self._repository.save(book, session)
             identity = f"{handoff.id}:{act.account.revision}:{name}"
-            await self._repository.keep_history(_did(identity, handoff, name, act, said), session)
             events = by_itself(identity, "handoff", publish, now)
             messages = [to_message(event) for event in events]
             return outcome, await self._outbox.add(messages, now, session=session)
@@ -137,20 +130,3 @@ class Commands:
         outcome, rows = await transaction(self._repository.database, do)
         await self._relay.submit(rows)
         return outcome
-
-
-def _did(identity: str, handoff: Handoff, name: str, act: Act, said: tuple[str, ...]) -> Did:
-    """`name`: of the command, and the step it is about."""
-    what, _, about = name.partition(" ")
-    step = about if what in {"step", "move"} else None
-    listed = handoff.checklist.step(step) if handoff.checklist and step else None
-    return Did(
-        id=identity,
-        handoff_id=handoff.id,
-        at=act.at,
-        by=act.by,
-        what="package" if what == "add" else what,
-        step=step,
-        title=listed.title if listed else None,
-        said=said,
-    )

@@ -150,6 +150,30 @@ def keep_in_touch(account: Account, known: Known, at: datetime, rules: Rules) ->
     )
 
 
+def told_done(
+    one: Obligation,
+    account: Account,
+    known: Known,
+    at: datetime,
+    *,
+    by: str | None,
+    rules: Rules,
+) -> Owed:
+    """It was said elsewhere that one is done. What is owed again begins anew."""
+    book = _Book(account, one.owner_id, known, at, rules)
+    match one.kind:
+        case Kind.CONTACT:
+            return book.contacted(at, by)
+        case Kind.RESOLVE:
+            return book.met(book.about(one.subject_id), at, by)
+        case Kind.UPDATE:
+            return book.met([one], at, by) + book.begin(
+                Kind.UPDATE, one.subject_id, at, title=one.title, severity=one.severity
+            )
+        case Kind.ANSWER | Kind.FOLLOW_UP:
+            return book.met([one], at, by)
+
+
 def hand_on(account: Account, known: Known, at: datetime, reason: str) -> Owed:
     """What the manager before owed, or nobody yet, the new one owes."""
     owed = Owed()
@@ -176,7 +200,7 @@ class _Book:
             if one.subject_id == subject_id and one.kind != Kind.CONTACT
         ]
 
-    def contacted(self, made_at: datetime, by: str) -> Owed:
+    def contacted(self, made_at: datetime, by: str | None) -> Owed:
         account = self.account
         if account.contacted_at and made_at <= account.contacted_at:
             return Owed()  # told late: a later contact is known

@@ -129,6 +129,10 @@ class Handoff:
     moved: tuple[str, ...] = ()
     """Steps whose due date somebody set: no anchor moves it any more."""
 
+    def deadline(self, name: str) -> Deadline | None:
+        """The open one of this id."""
+        return next((due for due in self.deadlines if deadline_id(self, due.step) == name), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Did:

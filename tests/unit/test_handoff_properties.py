@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.handoff import lifecycle, obligations, portfolio
+from services.handoff import lifecycle, portfolio
 from services.handoff.assignment import Policy, Tier
 from services.handoff.book import Book
 from services.handoff.checklists import (
@@ -36,7 +36,7 @@ from services.handoff.lifecycle import Act, Refused
 from services.handoff.portfolio import Change, Moved
 from services.handoff.rules import TierRules
 from services.handoff.states import LIVE, Handoff, Status, deadline_id
-from services.handoff.steps import open_steps
+from services.handoff.steps import CLOCKS, open_steps
 from services.handoff.verdicts import Reason
 from shared.contracts.deadlines import (
     DeadlineCancelled,
@@ -271,7 +271,7 @@ class Company(RuleBasedStateMachine):
             at=self.now,
             account=self.book.accounts[handoff.account_id],
             rules=RULES,
-            heads=frozenset(m.id for m in self.book.pool.managers.values() if m.head),
+            pool=self.book.pool,
         )
         outcome = {
             "accept": lambda: lifecycle.accept(handoff, doing),
@@ -287,13 +287,37 @@ class Company(RuleBasedStateMachine):
         if isinstance(outcome, Refused):
             assert outcome.reason
             return
-        self.book.keep_handoff(outcome.handoff)
-        self.publish(outcome.publish)
-        if outcome.handoff.status == Status.COMPLETED:  # as the commands do
-            account = self.book.accounts[handoff.account_id]
-            known = self.book.obligations.get(account.id, {})
-            owed = obligations.keep_in_touch(account, known, self.now, RULES)
-            self.publish(self.book.keep_owed(account.id, owed))
+        self.publish(self.book.keep_act(outcome, doing, name))
+
+    @rule(data=st.data())
+    def say_done(self, data: st.DataObject) -> None:
+        """Somebody answers a message of reminders, which tells of it, twice, and asks nobody."""
+        may = sorted(name for name in self.due if self.is_done_by_saying_so(name))
+        if not may:
+            return
+        name = data.draw(st.sampled_from(may))
+        by, subject = self.due.pop(name)
+        account = (
+            next(one for one, owed in self.book.obligations.items() if name in owed)
+            if subject not in self.book.handoffs
+            else self.book.handoffs[subject].account_id
+        )
+        met = DeadlineMet(
+            deadline_id=name, subject_id=subject, account_id=account, met_at=self.now, by=by
+        )
+        self.happen(met)
+        known = (dict(self.book.handoffs), dict(self.due))
+        self.happen(met)
+        assert (self.book.handoffs, self.due) == known
+
+    def is_done_by_saying_so(self, name: str) -> bool:
+        handoff = self.book.handoffs.get(self.due[name][1])
+        if handoff is None:
+            return True
+        step = name.removeprefix(f"{handoff.id}:")
+        if step == "accept":
+            return handoff.status == Status.ASSIGNED
+        return step not in CLOCKS
 
     @rule(
         account=st.integers(0, 4),
