@@ -70,14 +70,13 @@ class Book:
     def keep(self, decided: Decision | Moved, at: datetime) -> Sequence[EventData]:
         """Take over the states of a decision; all that is to be told because of it.
 
-        Whoever gets an account owes what its manager before owed.
+        Whoever gets an account owes what its manager before owed; while nobody has it, a head.
         """
         publish = list(decided.publish)
         if account := decided.account:
-            known = self.obligations.get(account.id)
-            if known and account.manager_id:
-                owed = hand_on(account, known, at, "another account manager")
-                publish += self.keep_owed(account.id, owed)
+            known = self.obligations.get(account.id, {})
+            owed = hand_on(account, known, at, self.pool.heads)
+            publish += self.keep_owed(account.id, owed)
             self.keep_account(account)
         handoffs = decided.handoffs if isinstance(decided, Moved) else (decided.handoff,)
         for handoff in handoffs:

@@ -160,9 +160,9 @@ class Mover:
             change = self._change(book, now, "a manager was found")
             wanted = state.need, self._rules.policy.weight(state.tier, state.won)
             if state.manager_id is None and wanted in hopeless:
-                return portfolio.wait(first, state, change)
+                return portfolio.wait(first, state, live, change)
             moved = portfolio.receive(first, state, live, change)
-            if moved.account is None:
+            if not (moved.account and moved.account.manager_id):
                 hopeless.add(wanted)
             return moved
 

@@ -174,12 +174,14 @@ def told_done(
             return book.met([one], at, by)
 
 
-def hand_on(account: Account, known: Known, at: datetime, reason: str) -> Owed:
-    """What the manager before owed, or nobody yet, the new one owes."""
+def hand_on(account: Account, known: Known, at: datetime, heads: Sequence[str] = ()) -> Owed:
+    """What the manager before owed, or nobody yet, the new one owes; without one, a head."""
+    owners = (account.manager_id,) if account.manager_id else heads
+    reason = "another account manager" if account.manager_id else "nobody manages the account"
     owed = Owed()
     for one in known.values():
-        if one.owner_id != account.manager_id:
-            now = replace(one, owner_id=account.manager_id)
+        if owners and one.owner_id not in owners:
+            now = replace(one, owner_id=owners[0])
             told = _moved(now, at, reason) if one.owner_id else _set(now, account, at)
             owed += Owed(open=(now,), publish=(told,))
     return owed

@@ -137,16 +137,18 @@ def receive(handoff: Handoff, account: Account, live: Iterable[Handoff], change:
     """Try again to find a manager for a handoff that waits for one."""
     decision = assign(handoff, account, change.at, change.pool, change.rules)
     if decision.handoff is None or decision.handoff.status == Status.UNASSIGNED:
-        return wait(handoff, account, change)
+        return wait(handoff, account, live, change)
     publish = decision.publish
     others: list[Handoff] = []
     if handoff.kind == "transfer" and decision.handoff.manager_id:
         old = handoff.from_manager_id or handoff.salesperson_id
         new = decision.handoff.manager_id
+        others, told = _hand_on(live, new, change)
         if old == new:  # who had left has come back: there is nothing to hand over
             ended, said = cancel(handoff, "the account manager is back", change.at)
-            return Moved(decision.account, (ended,), decision.managers, publish=said)
-        others, told = _hand_on(live, new, change)
+            return Moved(
+                decision.account, (ended, *others), decision.managers, publish=(*said, *told)
+            )
         publish = (_transferred(account, old, new, change), *publish, *told)
     return Moved(
         decision.account,
@@ -157,10 +159,14 @@ def receive(handoff: Handoff, account: Account, live: Iterable[Handoff], change:
     )
 
 
-def wait(handoff: Handoff, account: Account, change: Change) -> Moved:
+def wait(handoff: Handoff, account: Account, live: Iterable[Handoff], change: Change) -> Moved:
     """Nobody can take it still. A head who has come since must hear of it."""
     waiting, told = tell_head(handoff, account, change.at, change.pool, change.rules)
-    return Moved(handoffs=(waiting,), publish=told) if told else Moved()
+    if not told:
+        return Moved()
+    others = [one for one in live if one.id != handoff.id]
+    stood, said = _stand_in(others, change) if account.manager_id is None else ([], [])
+    return Moved(account, (waiting, *stood), publish=(*told, *said))
 
 
 def _found(handoff: Handoff, account: Account, change: Change) -> Explanation:
@@ -230,11 +236,13 @@ def _handed(
     assert decision.handoff  # noqa: S101
     changed = {manager.id: manager for manager in (*managers, *decision.managers)}
     new = decision.account.manager_id
-    others: list[Handoff] = []
     publish = decision.publish
     if new is not None:
         others, told = _hand_on(live, new, change)
         publish = (_transferred(account, old, new, change), *publish, *told)
+    else:
+        others, told = _stand_in(live, change)
+        publish = (*publish, *told)
     return Moved(
         decision.account,
         (*(handoff for handoff, _ in ended), decision.handoff, *others),
@@ -269,12 +277,25 @@ def _hand_on(
     moved: list[Handoff] = []
     told: list[EventData] = []
     for handoff in live:
-        if handoff.manager_id in (None, new) or handoff.status == Status.UNASSIGNED:
+        if handoff.manager_id is None or handoff.status == Status.UNASSIGNED:
             continue
         if handoff.kind == "transfer" and handoff.from_manager_id == new:
             now, said = cancel(handoff, "the account is back where it came from", change.at)
         else:
             now, said = steps.hand_on(handoff, new, change.pool.head, change.reason, change.at)
-        moved.append(now)
-        told += said
+        if now != handoff:
+            moved.append(now)
+            told += said
+    return moved, told
+
+
+def _stand_in(live: Iterable[Handoff], change: Change) -> tuple[list[Handoff], list[EventData]]:
+    """What is open of an account that nobody manages is with a head."""
+    moved: list[Handoff] = []
+    told: list[EventData] = []
+    for handoff in live:
+        now, said = steps.stand_in(handoff, change.pool.heads, change.reason, change.at)
+        if now != handoff:
+            moved.append(now)
+            told += said
     return moved, told

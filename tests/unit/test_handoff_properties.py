@@ -311,12 +311,13 @@ class Company(RuleBasedStateMachine):
         assert (self.book.handoffs, self.due) == known
 
     def is_done_by_saying_so(self, name: str) -> bool:
-        handoff = self.book.handoffs.get(self.due[name][1])
+        owner, subject = self.due[name]
+        handoff = self.book.handoffs.get(subject)
         if handoff is None:
             return True
         step = name.removeprefix(f"{handoff.id}:")
         if step == "accept":
-            return handoff.status == Status.ASSIGNED
+            return handoff.status == Status.ASSIGNED and handoff.manager_id == owner
         return step not in CLOCKS
 
     @rule(
@@ -385,6 +386,22 @@ class Company(RuleBasedStateMachine):
         for name in self.moves():
             if name in (now := self.moves()):
                 self.do(now, name)
+        self.nothing_of_a_customer_without_a_manager_is_left_with_who_is_gone()
+
+    def nothing_of_a_customer_without_a_manager_is_left_with_who_is_gone(self) -> None:
+        gone = {m.id for m in self.book.pool.managers.values() if not (m.active or m.head)}
+        waiting = {one.id for one in self.book.accounts.values() if one.manager_id is None}
+        open_ones = [
+            due.owner_id
+            for one in self.book.handoffs.values()
+            for due in one.deadlines
+            if one.account_id in waiting and due.step != "contract"  # the salesperson's
+        ]
+        if self.book.pool.head:
+            assert not gone.intersection(open_ones)
+            for name in waiting:
+                owners = {one.owner_id for one in self.book.obligations.get(name, {}).values()}
+                assert not gone & owners
 
     def do(self, moves: dict[str, Callable[[], Moved]], name: str) -> None:
         moved = moves[name]()
@@ -474,7 +491,8 @@ class Company(RuleBasedStateMachine):
             for due in handoff.deadlines:
                 if owners.get(due.step) == Owner.SALESPERSON:
                     assert due.owner_id == handoff.salesperson_id
-                if owners.get(due.step) == Owner.MANAGER:
+                managed = self.book.accounts[handoff.account_id].manager_id is not None
+                if owners.get(due.step) == Owner.MANAGER and managed:
                     assert due.owner_id == handoff.manager_id
             if handoff.status == Status.COMPLETED:
                 assert not owners
