@@ -239,6 +239,17 @@ class Pool:
         self._change(given)
         return given
 
+    def barred(self, manager_id: str, need: Need, weight: int, at: datetime) -> Reason | None:
+        """Why one cannot take such an account; None: can."""
+        manager = self.managers.get(manager_id)
+        if manager is None or not manager.active:
+            return Reason.INACTIVE
+        if isinstance(found := _fit(manager, need), Reason):
+            return found
+        if manager.absent(at):
+            return Reason.ABSENT
+        return Reason.FULL if weight > _room(manager) else None
+
     def choose(
         self, need: Need, weight: int, at: datetime, policy: Policy, *, excluded: Iterable[str] = ()
     ) -> Choice:

@@ -53,7 +53,7 @@ def leave(account: Account, live: Iterable[Handoff], leaver: str, change: Change
         return give_back(account, live, home.id, change)
     released = change.pool.give(leaver, -account.weight)
     free = replace(account, manager_id=None, weight=0)
-    return _handed(free, live, leaver, (released,), change)
+    return handed(free, live, leaver, (released,), change)
 
 
 def cover(account: Account, live: Iterable[Handoff], absent: str, change: Change) -> Moved:
@@ -74,7 +74,7 @@ def cover(account: Account, live: Iterable[Handoff], absent: str, change: Change
     else:
         free, managers = account, (change.pool.give(absent, -account.weight),)
     free = replace(free, manager_id=None, weight=0)
-    return _handed(free, live, absent, managers, change)
+    return handed(free, live, absent, managers, change)
 
 
 def give_back(account: Account, live: Iterable[Handoff], home: str, change: Change) -> Moved:
@@ -87,7 +87,7 @@ def give_back(account: Account, live: Iterable[Handoff], home: str, change: Chan
     weight = _weight(account, home, account.home_weight, change)
     managers = (*managers, change.pool.give(home, weight - account.home_weight))
     back = replace(account, manager_id=home, weight=weight, home_manager_id=None, home_weight=0)
-    return _handed(back, live, account.manager_id, managers, change)
+    return handed(back, live, account.manager_id, managers, change)
 
 
 def retier(account: Account, live: Iterable[Handoff], change: Change) -> Moved:
@@ -117,7 +117,7 @@ def retier(account: Account, live: Iterable[Handoff], change: Change) -> Moved:
         )
         if choice.manager:
             released = (*released, change.pool.give(old, -account.weight))
-            moved = _handed(free, live, old, released, change)
+            moved = handed(free, live, old, released, change)
             return replace(moved, publish=(told, *moved.publish))
     weight = _weight(now, old, account.weight, change)
     grown = change.pool.give(old, weight - account.weight)
@@ -201,7 +201,7 @@ def _claim(account: Account, change: Change) -> tuple[Account, tuple[Manager, ..
     return replace(account, home_manager_id=None, home_weight=0), (released,)
 
 
-def _handed(
+def handed(
     account: Account,
     live: Iterable[Handoff],
     old: str | None,

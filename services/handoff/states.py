@@ -143,7 +143,7 @@ class Did:
     at: datetime
     by: str
     what: str
-    """accept, ask, return, resubmit, package or step."""
+    """accept, ask, return, resubmit, package, step, move or reassign."""
     step: str | None = None
     title: str | None = None
     """Of the step, as it was called then."""

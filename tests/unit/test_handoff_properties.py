@@ -34,6 +34,7 @@ from services.handoff.checklists import (
 from services.handoff.handlers import decide
 from services.handoff.lifecycle import Act, Refused
 from services.handoff.portfolio import Change, Moved
+from services.handoff.reassignment import reassign
 from services.handoff.rules import TierRules
 from services.handoff.states import LIVE, Handoff, Status, deadline_id
 from services.handoff.steps import CLOCKS, open_steps
@@ -319,6 +320,24 @@ class Company(RuleBasedStateMachine):
         if step == "accept":
             return handoff.status == Status.ASSIGNED and handoff.manager_id == owner
         return step not in CLOCKS
+
+    @rule(account=st.integers(0, 4), to=PEOPLE)
+    def reassign(self, account: int, to: str) -> None:
+        """The head gives an account to somebody: who fits gets it, whoever had it."""
+        state = self.book.accounts.get(f"a{account}")
+        head = self.book.pool.head
+        if state is None or head is None:
+            return
+        live = self.book.live(state.id)
+        change = Change(at=self.now, pool=self.book.pool, rules=RULES, reason="so it is")
+        moved = reassign(state, live, to, by=head, why="so", change=change)
+        if isinstance(moved, Refused):
+            hypothesis_event(f"reassigned: {moved.reason.partition(' ')[2]}")
+            return
+        hypothesis_event("reassigned")
+        self.publish(self.book.keep(moved, self.now))
+        assert self.book.accounts[state.id].manager_id == to
+        assert not [one for one in self.book.live(state.id) if one.status == Status.UNASSIGNED]
 
     @rule(
         account=st.integers(0, 4),

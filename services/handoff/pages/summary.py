@@ -45,6 +45,8 @@ class Due:
     owner: str
     mine: bool
     at: Markup
+    stamp: str
+    """As a form takes it, in the reader's time zone."""
     clock: Clock
 
 
@@ -70,9 +72,11 @@ class Summary:
     """Of the state; while the salesperson is to answer, the manager's stands still."""
     next_step: Due | None
     may: frozenset[str]
-    """accept, ask, return, resubmit, package."""
+    """accept, ask, return, resubmit, package, reassign."""
     steps: frozenset[str] = field(default_factory=frozenset)
     """Steps the reader may do."""
+    movable: frozenset[str] = field(default_factory=frozenset)
+    """Steps the reader may set another date of."""
 
 
 def summary(handoff: HandoffView, reader: Reader) -> Summary:
@@ -101,6 +105,7 @@ def summary(handoff: HandoffView, reader: Reader) -> Summary:
         next_step=due(steps[0], reader) if steps else None,
         may=frozenset(move for move in handoff.may if "/" not in move),
         steps=frozenset(done),
+        movable=frozenset(move[6:-5] for move in handoff.may if move.endswith("/move")),
     )
 
 
@@ -123,6 +128,7 @@ def due(one: DeadlineView | ObligationView, reader: Reader) -> Due:
         owner=one.owner_name or one.owner_id or "",
         mine=one.owner_id == reader.id,
         at=reader.writer.moment(one.due_at),
+        stamp=reader.writer.stamp(one.due_at),
         clock=reader.writer.clock(one.due_at, reader.now),
     )
 
