@@ -5,6 +5,7 @@ The app under test is pinned to one core; Kafka and the load share the others.
 
 import asyncio
 import base64
+import gc
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psutil
 import uvicorn
 from aiokafka import AIOKafkaProducer
 from fastapi import FastAPI, Request
@@ -112,7 +114,11 @@ async def intake_round(servers: Servers, folder: Path) -> dict[str, float]:
         }
         await child.start(lambda at=port: listens(at), values)  # type: ignore[misc]
         before = len(await records(_kafka(servers), Topic.DEALS))
+        process = psutil.Process(child.pid)
+        idle = sum(process.cpu_times()[:2])
         found[f"intake {name}"] = await rate(port)
+        used = sum(process.cpu_times()[:2]) - idle
+        found[f"intake {name} cpu"] = (WEBHOOKS + WARM) / used
         there = len(await records(_kafka(servers), Topic.DEALS)) - before
         if there != WEBHOOKS + WARM:
             sys.exit(f"void: {there} events on Kafka of {WEBHOOKS + WARM} webhooks")
@@ -167,6 +173,8 @@ def our_app(settings: KafkaSettings, file: Path) -> FastAPI:
 
 if __name__ == "__main__":
     os.sched_setaffinity(0, {0})
+    gc.freeze()  # as shared.runtime has it
+    gc.set_threshold(100_000, 50, 100)
     which, at, file_name = sys.argv[1:]
     kafka = KafkaSettings.read()
     built = our_app(kafka, Path(file_name)) if which == "ours" else bare_app(kafka.kafka_bootstrap)

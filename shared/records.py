@@ -66,6 +66,8 @@ def receive(record: "ConsumerRecord[bytes | None, bytes | None]", service: str) 
     for name, value in record.headers:
         if name == REPLAY_FOR and value != service.encode():
             return Received(record, skipped="replayed for another service")
+        if name == "ce_source" and value == f"/tahvil/{service}".encode():
+            return Received(record, skipped="said by this service itself")
     try:
         event = decode(record.topic, record.value, record.headers)
     except Skipped as error:

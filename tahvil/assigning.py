@@ -12,8 +12,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from services.handoff import portfolio
-from services.handoff.assignment import Manager, Policy
+from services.handoff.assignment import Policy
 from services.handoff.book import Book
+from services.handoff.candidates import Manager
 from services.handoff.handlers import decide
 from services.handoff.portfolio import Change
 from services.handoff.rules import Rules

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from rich.table import Column, Table
 
 from services.handoff import checklist_file
-from services.handoff.assignment import Tier
+from services.handoff.candidates import Tier
 from services.handoff.checklist_nodes import KINDS, money
 from services.handoff.checklists import (
     ACCEPTED,

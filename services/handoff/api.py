@@ -70,6 +70,13 @@ class Postponed(Body):
     due_at: Instant
 
 
+class Reassigned(Body):
+    """Who is to manage the account from now on, and why."""
+
+    to: Id
+    why: Annotated[Text, Field(min_length=1, max_length=1000)]
+
+
 class Wanted(BaseModel):
     """Which handoffs."""
 
@@ -205,6 +212,14 @@ def _act(router: APIRouter, reading: Reading, commands: Commands, sessions: Sess
         by = await _by(reading, handoff_id, body, viewer)
         return await _answered(
             reading, commands.move_step(handoff_id, by, step, body.due_at), viewer
+        )
+
+    @router.post("/handoffs/{handoff_id}/reassign")
+    async def reassign(handoff_id: Id, body: Reassigned, viewer: Asks) -> HandoffView:
+        """Give the account to another manager; answers the handoff that carries it."""
+        by = await _by(reading, handoff_id, body, viewer)
+        return await _answered(
+            reading, commands.reassign(handoff_id, by, body.to, body.why), viewer
         )
 
 

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.handoff.assignment import Manager, Pool
+from services.handoff import lifecycle
+from services.handoff.assignment import Pool
+from services.handoff.candidates import Manager
 from services.handoff.domain import Decision
-from services.handoff.obligations import Obligation, Owed, hand_on
+from services.handoff.lifecycle import Act
+from services.handoff.obligations import Obligation, Owed, hand_on, keep_in_touch
 from services.handoff.portfolio import Moved
-from services.handoff.states import LIVE, Account, Explanation, Handoff
+from services.handoff.states import LIVE, Account, Did, Explanation, Handoff, Status
 from services.handoff.tiers import Group
 from shared.contracts.directory import PersonRemoved, PersonUpserted
 from shared.contracts.event import EventData
@@ -38,6 +41,8 @@ class Book:
     """By account and id: what is open."""
     changed_obligations: dict[str, Obligation | None] = field(default_factory=dict)
     """None: it is done."""
+    history: list[Did] = field(default_factory=list)
+    """What people did now."""
     people: dict[str, PersonUpserted | PersonRemoved] = field(default_factory=dict)
     """What the directory says of whom, the last word of it."""
 
@@ -66,14 +71,13 @@ class Book:
     def keep(self, decided: Decision | Moved, at: datetime) -> Sequence[EventData]:
         """Take over the states of a decision; all that is to be told because of it.
 
-        Whoever gets an account owes what its manager before owed.
+        Whoever gets an account owes what its manager before owed; while nobody has it, a head.
         """
         publish = list(decided.publish)
         if account := decided.account:
-            known = self.obligations.get(account.id)
-            if known and account.manager_id:
-                owed = hand_on(account, known, at, "another account manager")
-                publish += self.keep_owed(account.id, owed)
+            known = self.obligations.get(account.id, {})
+            owed = hand_on(account, known, at, self.pool.heads)
+            publish += self.keep_owed(account.id, owed)
             self.keep_account(account)
         handoffs = decided.handoffs if isinstance(decided, Moved) else (decided.handoff,)
         for handoff in handoffs:
@@ -82,6 +86,24 @@ class Book:
         self.changed_managers.update(manager.id for manager in decided.managers)
         if decided.explanation:
             self.explanations[decided.explanation.id] = decided.explanation
+        return publish
+
+    def keep_act(
+        self, moved: lifecycle.Moved, act: Act, name: str, said: tuple[str, ...] = ()
+    ) -> Sequence[EventData]:
+        """Take over what somebody did with a handoff; all that is to be told because of it.
+
+        `name`: of the command, and the step it is about.
+        """
+        handoff, account = moved.handoff, act.account
+        self.keep_handoff(handoff)
+        publish = list(moved.publish)
+        if handoff.status == Status.COMPLETED:
+            known = self.obligations.get(account.id, {})
+            publish += self.keep_owed(account.id, keep_in_touch(account, known, act.at, act.rules))
+        if moved.record:
+            self.records[moved.record.id] = moved.record
+        self.history.append(_did(handoff, name, act, said))
         return publish
 
     def keep_account(self, account: Account) -> None:
@@ -125,3 +147,19 @@ class Book:
         """Take over what the directory says of a manager."""
         self.pool.keep(manager)
         self.changed_managers.add(manager.id)
+
+
+def _did(handoff: Handoff, name: str, act: Act, said: tuple[str, ...]) -> Did:
+    what, _, about = name.partition(" ")
+    step = about if what in {"step", "move"} else None
+    listed = handoff.checklist.step(step) if handoff.checklist and step else None
+    return Did(
+        id=f"{handoff.id}:{act.account.revision}:{name}",
+        handoff_id=handoff.id,
+        at=act.at,
+        by=act.by,
+        what="package" if what == "add" else what,
+        step=step,
+        title=listed.title if listed else None,
+        said=said,
+    )

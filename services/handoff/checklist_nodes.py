@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import override
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from services.handoff.assignment import Tier
+from services.handoff.candidates import Tier
 from services.handoff.checklists import (
     ALWAYS,
     OPERATORS,

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from typing_extensions import override
 
-from services.handoff.assignment import Tier
+from services.handoff.candidates import Tier
 from shared.contracts.values import Money
 
 

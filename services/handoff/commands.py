@@ -1,15 +1,17 @@
 """What people do with handoffs: one transaction a command, answered when it is committed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from services.handoff import lifecycle, obligations
-from services.handoff.lifecycle import Act, Outcome, Refused
+from services.handoff import lifecycle, reassignment
+from services.handoff.lifecycle import Act, Moved, Outcome, Refused
+from services.handoff.portfolio import Change
 from services.handoff.repository import Repository
 from services.handoff.rules import Rules
 from services.handoff.states import Did, Handoff, Status
 from shared.caused import by_itself
 from shared.contracts.deals import Package
+from shared.contracts.event import EventData
 from shared.mongo import Session, server_time, transaction
 from shared.outbox import Outbox, Row
 from shared.processor import to_message
@@ -91,6 +93,50 @@ class Commands:
             lambda handoff, act: lifecycle.move_step(handoff, step, due_at, act),
         )
 
+    async def reassign(self, handoff_id: str, by: str, to: str, why: str) -> Outcome:
+        """A head gives the account of a handoff to another manager.
+
+        The outcome is the handoff that carries it: one between the managers, or the one that
+        waited.
+        """
+        now = await server_time(self._repository.database)
+        why = " ".join(why.split()).removesuffix(".")
+
+        async def do(session: Session) -> tuple[Outcome, list[Row]]:
+            found = await self._repository.handoffs_where({"_id": handoff_id}, 1, session)
+            if not found:
+                raise Unknown(handoff_id)
+            book = await self._repository.portfolio(found[0].account_id, session)
+            (account,) = book.accounts.values()
+            change = Change(
+                at=now, pool=book.pool, rules=self._rules, reason=f"reassigned by {by}: {why}"
+            )
+            live = book.live(account.id)
+            decided = reassignment.reassign(account, live, to, by=by, why=why, change=change)
+            if isinstance(decided, Refused):
+                return decided, []
+            assert decided.explanation  # noqa: S101 - there always is one
+            publish = book.keep(decided, now)
+            carrying = book.handoffs[decided.explanation.id]
+            identity = f"{carrying.id}:{account.revision}:reassign"
+            book.history.append(
+                Did(
+                    id=identity,
+                    handoff_id=carrying.id,
+                    at=now,
+                    by=by,
+                    what="reassign",
+                    said=(why,),
+                )
+            )
+            await self._repository.save(book, session)
+            rows = await self._tell(identity, publish, now, session)
+            return Moved(carrying, tuple(publish)), rows
+
+        outcome, rows = await transaction(self._repository.database, do)
+        await self._relay.submit(rows)
+        return outcome
+
     async def _do(
         self,
         handoff_id: str,
@@ -113,44 +159,25 @@ class Commands:
                 account=book.accounts[handoff.account_id],
                 rules=self._rules,
                 record=await self._repository.record(handoff.salesperson_id, session),
-                heads=await self._repository.heads(session),
+                pool=await self._repository.heads(session),
             )
             outcome = decide(handoff, act)
             if isinstance(outcome, Refused):
                 return outcome, []
-            book.keep_handoff(outcome.handoff)
-            publish = list(outcome.publish)
             if outcome.handoff.status == Status.COMPLETED:
                 await self._repository.add_obligations(book, [act.account.id], session)
-                known = book.obligations.get(act.account.id, {})
-                owed = obligations.keep_in_touch(act.account, known, now, self._rules)
-                publish += book.keep_owed(act.account.id, owed)
-            if outcome.record:
-                book.records[outcome.record.id] = outcome.record
+            publish = book.keep_act(outcome, act, name, said)
             await self._repository.save(book, session)
             identity = f"{handoff.id}:{act.account.revision}:{name}"
-            await self._repository.keep_history(_did(identity, handoff, name, act, said), session)
-            events = by_itself(identity, "handoff", publish, now)
-            messages = [to_message(event) for event in events]
-            return outcome, await self._outbox.add(messages, now, session=session)
+            return outcome, await self._tell(identity, publish, now, session)
 
         outcome, rows = await transaction(self._repository.database, do)
         await self._relay.submit(rows)
         return outcome
 
-
-def _did(identity: str, handoff: Handoff, name: str, act: Act, said: tuple[str, ...]) -> Did:
-    """`name`: of the command, and the step it is about."""
-    what, _, about = name.partition(" ")
-    step = about if what in {"step", "move"} else None
-    listed = handoff.checklist.step(step) if handoff.checklist and step else None
-    return Did(
-        id=identity,
-        handoff_id=handoff.id,
-        at=act.at,
-        by=act.by,
-        what="package" if what == "add" else what,
-        step=step,
-        title=listed.title if listed else None,
-        said=said,
-    )
+    async def _tell(
+        self, identity: str, publish: Sequence[EventData], at: datetime, session: Session
+    ) -> list[Row]:
+        events = by_itself(identity, "handoff", publish, at)
+        messages = [to_message(event) for event in events]
+        return await self._outbox.add(messages, at, session=session)

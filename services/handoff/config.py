@@ -15,7 +15,8 @@ from pydantic_settings import BaseSettings
 
 from services.handoff import checklist_file
 from services.handoff.access import AccessSettings
-from services.handoff.assignment import Policy, Tier
+from services.handoff.assignment import Policy
+from services.handoff.candidates import Tier
 from services.handoff.intake import sources
 from services.handoff.intake.sources import Source
 from services.handoff.rules import Rules, TierRules

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.handoff import checklist_store
-from services.handoff.assignment import Away, Manager, Need, Tier
+from services.handoff.candidates import Away, Manager, Need, Tier
 from services.handoff.states import Account, Deadline, Explanation, Handoff, Status
 from services.handoff.tiers import Facts, Group
 from services.handoff.verdicts import Reason, Verdicts

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import TypeVar
 
 from services.handoff import steps
-from services.handoff.assignment import Choice, Manager, Pool
+from services.handoff.assignment import Choice, Pool
+from services.handoff.candidates import Manager
 from services.handoff.checklists import Deal
 from services.handoff.package import complete, completeness
 from services.handoff.rules import Rules

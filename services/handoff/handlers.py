@@ -2,19 +2,22 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from typing_extensions import override
 
-from services.handoff import corrections, domain, obligations, portfolio, tiers
-from services.handoff.assignment import Away, Manager, Tier
+from services.handoff import corrections, domain, lifecycle, obligations, portfolio, tiers
 from services.handoff.book import Book
+from services.handoff.candidates import Away, Manager, Tier
 from services.handoff.domain import Decision
+from services.handoff.lifecycle import Act
 from services.handoff.portfolio import Change
 from services.handoff.repository import Repository
 from services.handoff.rules import Rules
 from services.handoff.states import LIVE, Account, Handoff, Status
 from services.handoff.tiers import Group
 from shared.caused import caused_by
+from shared.contracts.deadlines import DeadlineMet
 from shared.contracts.deals import DealAmended, DealClosed, DealReopened
 from shared.contracts.directory import AbsenceSet, PersonRemoved, PersonUpserted, Role
 from shared.contracts.event import Event, EventData
@@ -53,6 +56,8 @@ def decide(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
             return _person(event, book, rules)
         case Topic.ACCOUNTS:
             return _customer(event, book, rules)
+        case Topic.DEADLINES:
+            return _told_done(event, book, rules)
         case _:
             return ()
 
@@ -162,6 +167,46 @@ def _customer(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
     if owed.open and name not in book.accounts:
         book.keep_account(account)
     return book.keep_owed(name, owed)
+
+
+def _told_done(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
+    """A deadline is met, says somebody else: reminders, which were answered, or another system."""
+    met = event.data
+    if not isinstance(met, DeadlineMet):
+        return ()
+    at = min(met.met_at, event.time)
+    published: Sequence[EventData] = ()
+    if handoff := book.handoffs.get(met.subject_id):
+        published = _step_done(met, at, handoff, book, rules)
+    elif one := book.obligations.get(met.account_id or "", {}).get(met.deadline_id):
+        account, known = book.accounts[one.account_id], book.obligations[one.account_id]
+        owed = obligations.told_done(one, account, known, at, by=met.by, rules=rules)
+        published = book.keep_owed(account.id, owed)
+    return [
+        data
+        for data in published
+        if not (isinstance(data, DeadlineMet) and data.deadline_id == met.deadline_id)
+    ]
+
+
+def _step_done(
+    met: DeadlineMet, at: datetime, handoff: Handoff, book: Book, rules: Rules
+) -> Sequence[EventData]:
+    due = handoff.deadline(met.deadline_id)
+    if due is None:  # done before, here or by the same word
+        return ()
+    act = Act(
+        by=met.by or due.owner_id,
+        at=at,
+        account=book.accounts[handoff.account_id],
+        rules=rules,
+        record=book.records.get(handoff.salesperson_id),
+        pool=book.pool,
+    )
+    outcome = lifecycle.told_done(handoff, due.step, act)
+    if isinstance(outcome, lifecycle.Refused):
+        return ()
+    return book.keep_act(outcome, act, "accept" if due.step == "accept" else f"step {due.step}")
 
 
 def _person(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:

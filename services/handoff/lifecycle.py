@@ -4,9 +4,10 @@ A move that is not allowed is refused with a reason; that is an answer, not an e
 has its own clock: while the salesperson is to answer, the account manager's stands still.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from services.handoff.assignment import Pool
 from services.handoff.checklists import ACCEPTED, Step
 from services.handoff.package import complete, merged
 from services.handoff.rules import Rules
@@ -62,12 +63,8 @@ class Act:
     rules: Rules
     record: Acceptance | None = None
     """How the salesperson's handoffs fared so far."""
-    heads: frozenset[str] = frozenset()
-
-    @property
-    def head(self) -> str | None:
-        """Who does what heads are to do."""
-        return min(self.heads, default=None)
+    pool: Pool = field(default_factory=Pool)
+    """The heads at least."""
 
 
 Outcome = Refused | Moved
@@ -97,7 +94,7 @@ def accept(handoff: Handoff, act: Act) -> Outcome:
     )
     now, met = _meet(replace(handoff, status=Status.ACCEPTED), "accept", act.by, act.at)
     now, begun = follow(
-        now, act.account, {ACCEPTED: act.at}, act.at, working=act.rules.working, head=act.head
+        now, act.account, {ACCEPTED: act.at}, act.at, working=act.rules.working, head=act.pool.head
     )
     now, completed = _completed(now, act.at)
     return Moved(now, (accepted, *met, *begun, *completed), counted)
@@ -209,10 +206,28 @@ def do_step(handoff: Handoff, step: str, act: Act) -> Outcome:
         return found
     if first := [one for one in found.needs if one not in handoff.done]:
         return Refused(f"the step {step!r} cannot be done before {', '.join(first)}")
+    return _done(handoff, step, act)
+
+
+def told_done(handoff: Handoff, step: str, act: Act) -> Outcome:
+    """It was said elsewhere that a deadline is met, and nobody is reminded of it any more.
+
+    So a step is done even where others should have been done first. To say so of the handoff's
+    acceptance is to accept it. Answers and a manager to be found are not there by being said.
+    """
+    if step == "accept":
+        return accept(handoff, act)
+    found = _open_step(handoff, step)
+    return found if isinstance(found, Refused) else _done(handoff, step, act)
+
+
+def _done(handoff: Handoff, step: str, act: Act) -> Moved:
     met = tuple(
         meet_deadline(handoff, due, act.by, act.at) for due in handoff.deadlines if due.step == step
     )
-    now, begun = end(handoff, act.account, step, act.at, working=act.rules.working, head=act.head)
+    now, begun = end(
+        handoff, act.account, step, act.at, working=act.rules.working, head=act.pool.head
+    )
     done = HandoffStepDone(
         handoff_id=handoff.id, account_id=handoff.account_id, step=step, done_at=act.at, by=act.by
     )
@@ -225,7 +240,7 @@ def move_step(handoff: Handoff, step: str, due_at: datetime, act: Act) -> Outcom
     found = _open_step(handoff, step)
     if isinstance(found, Refused):
         return found
-    if act.by != handoff.manager_id and act.by not in act.heads:
+    if act.by != handoff.manager_id and act.by not in act.pool.heads:
         return Refused(f"a step can only be moved by {handoff.manager_id} or the head")
     if any(due.step == step and due.due_at == due_at for due in handoff.deadlines):
         return Refused(f"the step {step!r} is due then already")
@@ -237,7 +252,7 @@ def move_step(handoff: Handoff, step: str, due_at: datetime, act: Act) -> Outcom
         act.at,
         by=act.by,
         working=act.rules.working,
-        head=act.head,
+        head=act.pool.head,
     )
     return Moved(now, told)
 

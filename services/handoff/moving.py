@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from services.handoff import portfolio
-from services.handoff.assignment import Manager, Need, Pool
+from services.handoff.assignment import Pool
 from services.handoff.book import Book
+from services.handoff.candidates import Manager, Need
 from services.handoff.portfolio import Change, Moved
 from services.handoff.repository import Repository
 from services.handoff.rules import Rules
@@ -160,9 +161,9 @@ class Mover:
             change = self._change(book, now, "a manager was found")
             wanted = state.need, self._rules.policy.weight(state.tier, state.won)
             if state.manager_id is None and wanted in hopeless:
-                return portfolio.wait(first, state, change)
+                return portfolio.wait(first, state, live, change)
             moved = portfolio.receive(first, state, live, change)
-            if moved.account is None:
+            if not (moved.account and moved.account.manager_id):
                 hopeless.add(wanted)
             return moved
 

@@ -150,12 +150,38 @@ def keep_in_touch(account: Account, known: Known, at: datetime, rules: Rules) ->
     )
 
 
-def hand_on(account: Account, known: Known, at: datetime, reason: str) -> Owed:
-    """What the manager before owed, or nobody yet, the new one owes."""
+def told_done(
+    one: Obligation,
+    account: Account,
+    known: Known,
+    at: datetime,
+    *,
+    by: str | None,
+    rules: Rules,
+) -> Owed:
+    """It was said elsewhere that one is done. What is owed again begins anew."""
+    book = _Book(account, one.owner_id, known, at, rules)
+    match one.kind:
+        case Kind.CONTACT:
+            return book.contacted(at, by)
+        case Kind.RESOLVE:
+            return book.met(book.about(one.subject_id), at, by)
+        case Kind.UPDATE:
+            return book.met([one], at, by) + book.begin(
+                Kind.UPDATE, one.subject_id, at, title=one.title, severity=one.severity
+            )
+        case Kind.ANSWER | Kind.FOLLOW_UP:
+            return book.met([one], at, by)
+
+
+def hand_on(account: Account, known: Known, at: datetime, heads: Sequence[str] = ()) -> Owed:
+    """What the manager before owed, or nobody yet, the new one owes; without one, a head."""
+    owners = (account.manager_id,) if account.manager_id else heads
+    reason = "another account manager" if account.manager_id else "nobody manages the account"
     owed = Owed()
     for one in known.values():
-        if one.owner_id != account.manager_id:
-            now = replace(one, owner_id=account.manager_id)
+        if owners and one.owner_id not in owners:
+            now = replace(one, owner_id=owners[0])
             told = _moved(now, at, reason) if one.owner_id else _set(now, account, at)
             owed += Owed(open=(now,), publish=(told,))
     return owed
@@ -176,7 +202,7 @@ class _Book:
             if one.subject_id == subject_id and one.kind != Kind.CONTACT
         ]
 
-    def contacted(self, made_at: datetime, by: str) -> Owed:
+    def contacted(self, made_at: datetime, by: str | None) -> Owed:
         account = self.account
         if account.contacted_at and made_at <= account.contacted_at:
             return Owed()  # told late: a later contact is known

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from services.handoff.assignment import Tier
+from services.handoff.candidates import Tier
 from services.handoff.rules import COUNTED, Rules
 from services.handoff.states import Account, Handoff
 from shared.contracts.deals import DealClosed, Package

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.handoff import steps
-from services.handoff.assignment import Manager, Pool
+from services.handoff.assignment import Pool
+from services.handoff.candidates import Manager
 from services.handoff.domain import assign, begin, cancel, facts, tell_head
 from services.handoff.rules import Rules
 from services.handoff.states import Account, Explanation, Handoff, Status
@@ -53,7 +54,7 @@ def leave(account: Account, live: Iterable[Handoff], leaver: str, change: Change
         return give_back(account, live, home.id, change)
     released = change.pool.give(leaver, -account.weight)
     free = replace(account, manager_id=None, weight=0)
-    return _handed(free, live, leaver, (released,), change)
+    return handed(free, live, leaver, (released,), change)
 
 
 def cover(account: Account, live: Iterable[Handoff], absent: str, change: Change) -> Moved:
@@ -74,7 +75,7 @@ def cover(account: Account, live: Iterable[Handoff], absent: str, change: Change
     else:
         free, managers = account, (change.pool.give(absent, -account.weight),)
     free = replace(free, manager_id=None, weight=0)
-    return _handed(free, live, absent, managers, change)
+    return handed(free, live, absent, managers, change)
 
 
 def give_back(account: Account, live: Iterable[Handoff], home: str, change: Change) -> Moved:
@@ -87,7 +88,7 @@ def give_back(account: Account, live: Iterable[Handoff], home: str, change: Chan
     weight = _weight(account, home, account.home_weight, change)
     managers = (*managers, change.pool.give(home, weight - account.home_weight))
     back = replace(account, manager_id=home, weight=weight, home_manager_id=None, home_weight=0)
-    return _handed(back, live, account.manager_id, managers, change)
+    return handed(back, live, account.manager_id, managers, change)
 
 
 def retier(account: Account, live: Iterable[Handoff], change: Change) -> Moved:
@@ -117,7 +118,7 @@ def retier(account: Account, live: Iterable[Handoff], change: Change) -> Moved:
         )
         if choice.manager:
             released = (*released, change.pool.give(old, -account.weight))
-            moved = _handed(free, live, old, released, change)
+            moved = handed(free, live, old, released, change)
             return replace(moved, publish=(told, *moved.publish))
     weight = _weight(now, old, account.weight, change)
     grown = change.pool.give(old, weight - account.weight)
@@ -137,16 +138,18 @@ def receive(handoff: Handoff, account: Account, live: Iterable[Handoff], change:
     """Try again to find a manager for a handoff that waits for one."""
     decision = assign(handoff, account, change.at, change.pool, change.rules)
     if decision.handoff is None or decision.handoff.status == Status.UNASSIGNED:
-        return wait(handoff, account, change)
+        return wait(handoff, account, live, change)
     publish = decision.publish
     others: list[Handoff] = []
     if handoff.kind == "transfer" and decision.handoff.manager_id:
         old = handoff.from_manager_id or handoff.salesperson_id
         new = decision.handoff.manager_id
+        others, told = _hand_on(live, new, change)
         if old == new:  # who had left has come back: there is nothing to hand over
             ended, said = cancel(handoff, "the account manager is back", change.at)
-            return Moved(decision.account, (ended,), decision.managers, publish=said)
-        others, told = _hand_on(live, new, change)
+            return Moved(
+                decision.account, (ended, *others), decision.managers, publish=(*said, *told)
+            )
         publish = (_transferred(account, old, new, change), *publish, *told)
     return Moved(
         decision.account,
@@ -157,10 +160,14 @@ def receive(handoff: Handoff, account: Account, live: Iterable[Handoff], change:
     )
 
 
-def wait(handoff: Handoff, account: Account, change: Change) -> Moved:
+def wait(handoff: Handoff, account: Account, live: Iterable[Handoff], change: Change) -> Moved:
     """Nobody can take it still. A head who has come since must hear of it."""
     waiting, told = tell_head(handoff, account, change.at, change.pool, change.rules)
-    return Moved(handoffs=(waiting,), publish=told) if told else Moved()
+    if not told:
+        return Moved()
+    others = [one for one in live if one.id != handoff.id]
+    stood, said = _stand_in(others, change) if account.manager_id is None else ([], [])
+    return Moved(account, (waiting, *stood), publish=(*told, *said))
 
 
 def _found(handoff: Handoff, account: Account, change: Change) -> Explanation:
@@ -195,7 +202,7 @@ def _claim(account: Account, change: Change) -> tuple[Account, tuple[Manager, ..
     return replace(account, home_manager_id=None, home_weight=0), (released,)
 
 
-def _handed(
+def handed(
     account: Account,
     live: Iterable[Handoff],
     old: str | None,
@@ -230,11 +237,13 @@ def _handed(
     assert decision.handoff  # noqa: S101
     changed = {manager.id: manager for manager in (*managers, *decision.managers)}
     new = decision.account.manager_id
-    others: list[Handoff] = []
     publish = decision.publish
     if new is not None:
         others, told = _hand_on(live, new, change)
         publish = (_transferred(account, old, new, change), *publish, *told)
+    else:
+        others, told = _stand_in(live, change)
+        publish = (*publish, *told)
     return Moved(
         decision.account,
         (*(handoff for handoff, _ in ended), decision.handoff, *others),
@@ -269,12 +278,25 @@ def _hand_on(
     moved: list[Handoff] = []
     told: list[EventData] = []
     for handoff in live:
-        if handoff.manager_id in (None, new) or handoff.status == Status.UNASSIGNED:
+        if handoff.manager_id is None or handoff.status == Status.UNASSIGNED:
             continue
         if handoff.kind == "transfer" and handoff.from_manager_id == new:
             now, said = cancel(handoff, "the account is back where it came from", change.at)
         else:
             now, said = steps.hand_on(handoff, new, change.pool.head, change.reason, change.at)
-        moved.append(now)
-        told += said
+        if now != handoff:
+            moved.append(now)
+            told += said
+    return moved, told
+
+
+def _stand_in(live: Iterable[Handoff], change: Change) -> tuple[list[Handoff], list[EventData]]:
+    """What is open of an account that nobody manages is with a head."""
+    moved: list[Handoff] = []
+    told: list[EventData] = []
+    for handoff in live:
+        now, said = steps.stand_in(handoff, change.pool.heads, change.reason, change.at)
+        if now != handoff:
+            moved.append(now)
+            told += said
     return moved, told

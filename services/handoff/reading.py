@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from services.handoff import dossier, rights
-from services.handoff.assignment import Manager
 from services.handoff.book import Book
+from services.handoff.candidates import Manager
 from services.handoff.directory import Directory
 from services.handoff.obligations import Obligation
 from services.handoff.people import Person

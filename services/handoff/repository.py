@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from services.handoff import directory
-from services.handoff.assignment import Manager, Pool
+from services.handoff.assignment import Pool
 from services.handoff.book import Book
 from services.handoff.documents import (
     from_explanation,
@@ -20,8 +20,17 @@ from services.handoff.documents import (
     write_manager,
 )
 from services.handoff.obligations import Kind, Obligation
-from services.handoff.states import LIVE, Account, Did, Explanation, Handoff, Status
+from services.handoff.states import (
+    LIVE,
+    Account,
+    Did,
+    Explanation,
+    Handoff,
+    Status,
+    deadline_id,
+)
 from services.handoff.tiers import Group
+from shared.contracts.deadlines import DeadlineMet
 from shared.contracts.deals import DealAmended, DealClosed, DealReopened
 from shared.contracts.directory import PersonRemoved
 from shared.contracts.event import EventData
@@ -105,19 +114,27 @@ class Repository:
         if people:  # some of those who wait; there may be more than a transaction can hold
             some = await self.waiting(TRIED_AT_ONCE, session=session)
             wanted.append({"_id": {"$in": [handoff.id for handoff in some]}})
+        said = {event.deadline_id: event for event in events if isinstance(event, DeadlineMet)}
+        if said:
+            wanted.append({"_id": {"$in": [event.subject_id for event in said.values()]}})
+        owed = {event.account_id for event in said.values() if event.account_id}
         accounts = {event.account.id for event in events if isinstance(event, DealClosed)}
         customers = {event.key for event in events if event.topic == Topic.ACCOUNTS}
-        book = await self.of_accounts(accounts | customers, wanted, session)
+        book = await self.of_accounts(accounts | customers | owed, wanted, session)
         await self._add_groups(book, events, session)
         # Replicas collide on managers only when they both have new accounts to give away.
         free = {one.id for one in book.accounts.values() if one.manager_id is None}
         if people or free or (accounts | customers) - set(book.accounts):
             await self._add_pool(book, session)
-        elif accounts:
-            book.pool = Pool(await self._heads(session))
+        elif accounts or said:
+            book.pool = await self.heads(session)
         if free:
             await self._add_live(book, free, session)
-        await self.add_obligations(book, free | customers, session)
+        await self.add_obligations(book, free | customers | owed, session)
+        for handoff in book.handoffs.values():
+            if deadline_id(handoff, "accept") in said:
+                record = await self.record(handoff.salesperson_id, session)
+                book.records |= {record.id: record} if record else {}
         return book
 
     async def of_accounts(
@@ -187,13 +204,10 @@ class Repository:
         rows = await find(self._managers, {}, session=session)
         return Pool({row["_id"]: to_manager(row) for row in rows})
 
-    async def heads(self, session: Session) -> frozenset[str]:
-        """Who leads the account managers."""
-        return frozenset(await self._heads(session))
-
-    async def _heads(self, session: Session) -> dict[str, Manager]:
+    async def heads(self, session: Session) -> Pool:
+        """Those alone who lead the account managers."""
         rows = await find(self._managers, {"head": True}, session=session)
-        return {row["_id"]: to_manager(row) for row in rows}
+        return Pool({row["_id"]: to_manager(row) for row in rows})
 
     async def record(self, salesperson_id: str, session: Session) -> Acceptance | None:
         """How a salesperson's handoffs fared so far."""
@@ -242,11 +256,6 @@ class Repository:
         query = {"handoff_id": {"$in": list(handoffs)}}
         rows = await find(self.database["history"], query, sort=[("at", 1)])
         return [Did(id=row.pop("_id"), **row | {"said": tuple(row["said"])}) for row in rows]
-
-    async def keep_history(self, did: Did, session: Session) -> None:
-        """Remember what somebody did."""
-        one = ReplaceOne({"_id": did.id}, plain(did), upsert=True)
-        await write(self.database["history"], [one], session=session)
 
     async def save(self, book: Book, session: Session) -> None:
         """Write what changed."""
@@ -297,6 +306,12 @@ class Repository:
                 else DeleteOne({"_id": name})
                 for name, one in book.changed_obligations.items()
             ],
+            session=session,
+        )
+
+        await write(
+            self.database["history"],
+            [ReplaceOne({"_id": did.id}, plain(did), upsert=True) for did in book.history],
             session=session,
         )
 

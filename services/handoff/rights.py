@@ -128,6 +128,8 @@ def may(viewer: Viewer, handoff: Handoff, account: Account) -> tuple[str, ...]:
                 moves.append(f"steps/{step.id}/done")
             if mover:
                 moves.append(f"steps/{step.id}/move")
+    if Role.HEAD in viewer.person.roles and (is_own(viewer, handoff) or manages(viewer, account)):
+        moves.append("reassign")
     return tuple(moves)
 
 

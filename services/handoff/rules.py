@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from services.handoff.assignment import Policy, Tier
+from services.handoff.assignment import Policy
+from services.handoff.candidates import Tier
 from services.handoff.checklists import Checklists
 from services.handoff.states import Account
 from shared.contracts.values import Money

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from services.handoff.assignment import Need, Tier
+from services.handoff.candidates import Need, Tier
 from services.handoff.checklists import Checklist
 from services.handoff.verdicts import Verdicts
 from shared.contracts.deadlines import DeadlineCancelled, DeadlineMet, DeadlineMoved, DeadlineSet
@@ -129,6 +129,10 @@ class Handoff:
     moved: tuple[str, ...] = ()
     """Steps whose due date somebody set: no anchor moves it any more."""
 
+    def deadline(self, name: str) -> Deadline | None:
+        """The open one of this id."""
+        return next((due for due in self.deadlines if deadline_id(self, due.step) == name), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Did:
@@ -139,7 +143,7 @@ class Did:
     at: datetime
     by: str
     what: str
-    """accept, ask, return, resubmit, package or step."""
+    """accept, ask, return, resubmit, package, step, move or reassign."""
     step: str | None = None
     title: str | None = None
     """Of the step, as it was called then."""

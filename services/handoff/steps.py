@@ -5,7 +5,7 @@ the acceptance and another step's end when they happen. When an anchor moves, th
 hang on it move along. What is done stays, and so does what somebody moved by hand.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -175,13 +175,27 @@ def hand_on(
     the old manager had goes to the head there is now.
     """
     old = handoff.manager_id
-    owners = {Owner.MANAGER: new, Owner.HEAD: head or new}
 
     def owner(due: Deadline) -> str:
-        return owners.get(_role(handoff, due), old) if due.owner_id == old else due.owner_id
+        role = _role(handoff, due)
+        if role == Owner.MANAGER:
+            return new
+        return head or new if role == Owner.HEAD and due.owner_id == old else due.owner_id
 
     now, told = _owned(handoff, owner, reason, at)
     return replace(now, manager_id=new), told
+
+
+def stand_in(
+    handoff: Handoff, heads: Sequence[str], reason: str, at: datetime
+) -> tuple[Handoff, Published]:
+    """Nobody manages the account: until somebody does, a head has the manager's deadlines."""
+
+    def owner(due: Deadline) -> str:
+        mine = _role(handoff, due) == Owner.MANAGER and heads and due.owner_id not in heads
+        return heads[0] if mine else due.owner_id
+
+    return _owned(handoff, owner, reason, at)
 
 
 def answered_by(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from services.handoff.assignment import Tier
+from services.handoff.candidates import Tier
 from services.handoff.rules import TierRules
 from services.handoff.states import Account
 

@@ -25,12 +25,12 @@ COMPACTED = frozenset({Topic.DIRECTORY})
 
 READS: Mapping[str, tuple[Topic, ...]] = MappingProxyType(
     {
-        "handoff": (Topic.DEALS, Topic.ACCOUNTS, Topic.DIRECTORY),
+        "handoff": (Topic.DEALS, Topic.ACCOUNTS, Topic.DIRECTORY, Topic.DEADLINES),
         "reminders": (Topic.DEADLINES, Topic.NOTIFICATIONS, Topic.DIRECTORY),
         "reporting": tuple(Topic),
     }
 )
-"""Which topics each service reads."""
+"""Which topics each service reads. What it said itself there it passes over."""
 
 INTAKE = (Topic.DEALS, Topic.ACCOUNTS, Topic.DIRECTORY, Topic.DEADLINES, Topic.NOTIFICATIONS)
 """Topics that handoff's HTTP intake publishes to for systems that cannot speak Kafka."""

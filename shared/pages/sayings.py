@@ -33,11 +33,12 @@ class Sayings:
         for sentence, form in self._forms:
             if found := form.fullmatch(text):
                 parts = found.groupdict()
-                if why := parts.pop("why", None):
-                    return writer.say(sentence, **parts, why=self.said(why, writer, names))
+                said: dict[str, object] = dict(parts)
+                if why := parts.get("why"):
+                    said["why"] = self.said(why, writer, names)
                 for whose in parts.keys() & {"who", "owner"}:
-                    parts[whose] = names.get(parts[whose], parts[whose])
-                if number := parts.pop("number", None):
-                    return writer.say(sentence, **parts, number=int(number))
-                return writer.say(sentence, **parts)
+                    said[whose] = names.get(parts[whose], parts[whose])
+                if number := parts.get("number"):
+                    said["number"] = int(number)
+                return writer.say(sentence, **said)
         return isolated(text)

@@ -127,6 +127,10 @@ class Writer:
         clock = self.digits(f"{local:%H:%M}")
         return self._time(at, f"{self.weekday(local.date())}{comma} {clock}")
 
+    def stamp(self, at: datetime) -> str:
+        """A day and a time of day, as the forms of browsers take them."""
+        return f"{self._local(at):%Y-%m-%dT%H:%M}"
+
     def clock(self, due: datetime, now: datetime) -> Clock:
         """How much time is left, or how late it is, in the largest unit that says enough."""
         left = due - now

@@ -8,6 +8,7 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.scene import HOSTILE
 from tests.browser.visitor import PHONE, WIDE, Visitor, sign_in, sound
+from tests.support.builders import event, manager
 from tests.support.system import System
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -30,7 +31,11 @@ async def pages_of(visitor: Visitor, prefix: str) -> Mapping[str, str]:
             "account": f"/pages/account?id={prefix}accept",
             "portfolio": "/pages/portfolio",
         }
-    return {"inbox": "/pages", "team": "/pages/portfolio?manager=mia"}
+    return {
+        "inbox": "/pages",
+        "team": "/pages/portfolio?manager=mia",
+        "to-give-away": await visitor.path(f"{prefix}accept"),
+    }
 
 
 @pytest.mark.parametrize("person", ["mia", "sam", "hana", "sara", "reza", "hamid"])
@@ -188,3 +193,56 @@ async def test_names_are_text(company: System, browser: Browser) -> None:
         assert await hana.page.title() != "!"
         assert await hana.page.locator("script").count() == 0
     await hana.context.close()
+
+
+async def test_a_step_gets_another_date(company: System, browser: Browser) -> None:
+    mia = await sign_in(company, browser, "mia")
+    path = await mia.path("accept")
+    await mia.go(path)
+    step = mia.page.locator("li", has_text="Kick-off meeting")
+    await step.locator("summary").click()
+    await step.locator("[name=due_at]").fill("2031-05-14T09:30")
+    await sound(mia, "another date")
+    await step.get_by_role("button", name="Set the date").click()
+    await mia.page.wait_for_url("**done=move")
+    assert "The step is due then." in await mia.text("[role=status]")
+    assert "14 May 2031, 09:30" in await mia.text(), "in the reader's time zone"
+    assert "Mia Manager set another date: Kick-off meeting" in await mia.text(".history")
+    step = mia.page.locator("li", has_text="Kick-off meeting")
+    await step.locator("summary").click()
+    await step.get_by_role("button", name="Set the date").click()
+    assert "is due then already" in await mia.text("[role=alert]")
+    await sound(mia, "the same date")
+    await mia.context.close()
+
+
+async def test_a_head_gives_an_account_to_another_manager(
+    company: System, browser: Browser
+) -> None:
+    hana = await sign_in(company, browser, "hana")
+    path = await hana.path("complete")
+    await hana.go(path)
+    why = {"to": "noah", "why": "Knows the family."}
+    await give(hana, **why)
+    alert = await hana.text("[role=alert]")
+    assert alert == "Noah Miller cannot take the account: does not speak the customer's language"
+    await sound(hana, "refused")
+    olga = manager("olga", name="Olga Ivanova", capacity=9, reports_to="hana")
+    await company.publish([event(olga, id="more room")])
+    await company.settled()
+    await give(hana, **(why | {"to": "olga"}))
+    await hana.page.wait_for_url("**done=reassign")
+    assert "Both managers see why." in await hana.text("[role=status]")
+    assert "Olga Ivanova: reassigned by Hana Head: Knows the family." in await hana.text()
+    assert "Hana Head gave the account to another manager" in await hana.text(".history")
+    await sound(hana, "given")
+    await hana.context.close()
+
+
+async def give(visitor: Visitor, to: str, why: str) -> None:
+    form = visitor.page.locator('form[action$="/reassign"]')
+    if not await form.is_visible():
+        await visitor.page.locator("summary", has_text="Give it to another manager").click()
+    await form.locator("[name=to]").select_option(to)
+    await form.locator("[name=why]").fill(why)
+    await form.get_by_role("button").click()

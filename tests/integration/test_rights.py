@@ -1,6 +1,8 @@
 """Every route of handoff, asked by everybody: a route without a line here fails."""
 
 import asyncio
+import html
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -62,6 +64,7 @@ OF_ACME = {
     "POST /handoffs/{handoff_id}/package",
     "POST /handoffs/{handoff_id}/steps/{step}/done",
     "POST /handoffs/{handoff_id}/steps/{step}/move",
+    "POST /handoffs/{handoff_id}/reassign",
 }
 PAGES: Mapping[str, tuple[int, set[str]]] = {
     "GET /pages": (200, SEES),
@@ -76,6 +79,7 @@ BODIES = {
     "return": {"reasons": []},
     "package": {"package": {}},
     "move": {"due_at": "2026-12-24T12:00:00Z"},
+    "reassign": {"to": "nobody", "why": "so it is"},
 }
 """Well formed, and refused by the rules: the matrix changes nothing."""
 
@@ -311,6 +315,57 @@ async def test_pages_follow_each_other_and_lists_agree_with_single_answers(house
     assert len(await house.get("ops", "/handoffs?limit=500")) == 8
     async with house.client("ops") as client:
         assert (await client.get("/accounts?limit=201")).status_code == 422
+
+
+async def test_the_inbox_page_leads_on_and_leaves_nothing_out(house: House) -> None:
+    await house.say(
+        *(
+            deal(f"q{n}", {"id": f"q{n}", "name": f"Customer-{n}-", "region": "Central"})
+            for n in range(420)
+        )
+    )
+    seen: list[str] = []
+    more: str | None = "/pages"
+    async with house.client("mia") as client:
+        client.headers["Accept"] = "text/html"
+        for _ in range(5):
+            page = (await client.get(more)).text
+            seen += re.findall(r"<bdi>(Customer-\d+-)</bdi></a></h3>", page)
+            found = re.search(r'rel="next" href="([^"]+)"', page)
+            if found is None:
+                break
+            more = html.unescape(found[1])
+    assert sorted(seen) == sorted(f"Customer-{n}-" for n in range(420))
+
+
+async def test_a_head_gives_an_account_to_somebody_of_ones_choice(house: House) -> None:
+    await house.say(manager("olga", reports_to="hana"))
+    (handoff,) = await house.get("ops", "/handoffs")
+    path = f"/handoffs/{handoff['id']}/reassign"
+    async with house.client("hana") as hana, house.client("mia") as mia:
+        assert "reassign" in (await hana.get(f"/handoffs/{handoff['id']}")).json()["may"]
+        for body, reason in (
+            ({"to": "noah", "why": "x"}, "noah cannot take the account: has another territory"),
+            ({"to": "mia", "why": "x"}, "mia manages the account already"),
+            ({"to": "olga", "why": "  "}, "say why"),
+        ):
+            refused = await hana.post(path, json=body)
+            assert refused.status_code == 409
+            assert reason in refused.json()["detail"]
+        assert (await mia.post(path, json={"to": "olga", "why": "x"})).status_code == 409
+        assert (await hana.post(path, json={"to": "olga", "why": ""})).status_code == 422
+        given = await hana.post(path, json={"to": "olga", "why": "knows  the customer"})
+        assert given.status_code == 200, given.text
+    transfer = given.json()
+    assert (transfer["manager_id"], transfer["kind"]) == ("olga", "transfer")
+    account = await house.get("hana", "/accounts/acme")
+    assert account["manager_id"] == "olga"
+    why = await house.get("hana", f"/handoffs/{transfer['id']}/explanation")
+    assert why["reason"] == "reassigned by hana: knows the customer"
+    load = {one["id"]: one["load"] for one in await house.get("ops", "/managers")}
+    assert (load["mia"], load["olga"]) == (0, 1)
+    (did,) = await house.database["history"].find().to_list(None)
+    assert (did["what"], did["by"], did["said"]) == ("reassign", "hana", ["knows the customer"])
 
 
 async def test_an_absence_shows_with_the_load(house: House) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.handoff.assignment import Away, Manager, Need, Policy, Pool, Tier
+from services.handoff.assignment import Policy, Pool
+from services.handoff.candidates import Away, Manager, Need, Tier
 from services.handoff.verdicts import WORDS, Reason
 from shared.contracts.values import Money
 from tests.support.builders import NOON

@@ -184,13 +184,12 @@ class OneHandoff(RuleBasedStateMachine):
 
     def act(self, by: str) -> Act:
         self.now += timedelta(hours=1)
-        head = self.book.pool.head
         return Act(
             by=by,
             at=self.now,
             account=self.book.accounts["acme"],
             rules=self.rules,
-            heads=frozenset({head} if head else ()),
+            pool=self.book.pool,
         )
 
     def take(self, outcome: lifecycle.Outcome) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from services.handoff import checklist_file
-from services.handoff.assignment import Manager, Pool, Tier
+from services.handoff.assignment import Pool
+from services.handoff.candidates import Manager, Tier
 from services.handoff.checklists import (
     ACCEPTED,
     ASSIGNED,
@@ -46,6 +47,7 @@ from tests.support.builders import NOON, deal, rules
 
 DAY = timedelta(days=1)
 LATER = NOON + timedelta(hours=3)
+HEADS = Pool({name: Manager(id=name, head=True) for name in ("hana", "zoe")})
 STEPS = """
       - {id: contract, title: Contract, owner: salesperson, due: {hours: 8, after: closed}}
       - {id: plan, title: Plan, due: {days: 2, before: kick-off.due}, needs: [contract]}
@@ -231,9 +233,7 @@ class Company:
         self.said = list(decision.publish)
 
     def act(self, by: str = "mia", at: datetime = LATER) -> Act:
-        return Act(
-            by=by, at=at, account=self.account, rules=self.rules, heads=frozenset({"hana", "zoe"})
-        )
+        return Act(by=by, at=at, account=self.account, rules=self.rules, pool=HEADS)
 
     def do(self, outcome: Outcome) -> None:
         assert isinstance(outcome, Moved), outcome

@@ -13,9 +13,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.handoff import lifecycle, obligations, portfolio
-from services.handoff.assignment import Policy, Tier
+from services.handoff import lifecycle, portfolio
+from services.handoff.assignment import Policy
 from services.handoff.book import Book
+from services.handoff.candidates import Tier
 from services.handoff.checklists import (
     ACCEPTED,
     ALWAYS,
@@ -34,9 +35,10 @@ from services.handoff.checklists import (
 from services.handoff.handlers import decide
 from services.handoff.lifecycle import Act, Refused
 from services.handoff.portfolio import Change, Moved
+from services.handoff.reassignment import reassign
 from services.handoff.rules import TierRules
 from services.handoff.states import LIVE, Handoff, Status, deadline_id
-from services.handoff.steps import open_steps
+from services.handoff.steps import CLOCKS, open_steps
 from services.handoff.verdicts import Reason
 from shared.contracts.deadlines import (
     DeadlineCancelled,
@@ -271,7 +273,7 @@ class Company(RuleBasedStateMachine):
             at=self.now,
             account=self.book.accounts[handoff.account_id],
             rules=RULES,
-            heads=frozenset(m.id for m in self.book.pool.managers.values() if m.head),
+            pool=self.book.pool,
         )
         outcome = {
             "accept": lambda: lifecycle.accept(handoff, doing),
@@ -287,13 +289,56 @@ class Company(RuleBasedStateMachine):
         if isinstance(outcome, Refused):
             assert outcome.reason
             return
-        self.book.keep_handoff(outcome.handoff)
-        self.publish(outcome.publish)
-        if outcome.handoff.status == Status.COMPLETED:  # as the commands do
-            account = self.book.accounts[handoff.account_id]
-            known = self.book.obligations.get(account.id, {})
-            owed = obligations.keep_in_touch(account, known, self.now, RULES)
-            self.publish(self.book.keep_owed(account.id, owed))
+        self.publish(self.book.keep_act(outcome, doing, name))
+
+    @rule(data=st.data())
+    def say_done(self, data: st.DataObject) -> None:
+        """Somebody answers a message of reminders, which tells of it, twice, and asks nobody."""
+        may = sorted(name for name in self.due if self.is_done_by_saying_so(name))
+        if not may:
+            return
+        name = data.draw(st.sampled_from(may))
+        by, subject = self.due.pop(name)
+        account = (
+            next(one for one, owed in self.book.obligations.items() if name in owed)
+            if subject not in self.book.handoffs
+            else self.book.handoffs[subject].account_id
+        )
+        met = DeadlineMet(
+            deadline_id=name, subject_id=subject, account_id=account, met_at=self.now, by=by
+        )
+        self.happen(met)
+        known = (dict(self.book.handoffs), dict(self.due))
+        self.happen(met)
+        assert (self.book.handoffs, self.due) == known
+
+    def is_done_by_saying_so(self, name: str) -> bool:
+        owner, subject = self.due[name]
+        handoff = self.book.handoffs.get(subject)
+        if handoff is None:
+            return True
+        step = name.removeprefix(f"{handoff.id}:")
+        if step == "accept":
+            return handoff.status == Status.ASSIGNED and handoff.manager_id == owner
+        return step not in CLOCKS
+
+    @rule(account=st.integers(0, 4), to=PEOPLE)
+    def reassign(self, account: int, to: str) -> None:
+        """The head gives an account to somebody: who fits gets it, whoever had it."""
+        state = self.book.accounts.get(f"a{account}")
+        head = self.book.pool.head
+        if state is None or head is None:
+            return
+        live = self.book.live(state.id)
+        change = Change(at=self.now, pool=self.book.pool, rules=RULES, reason="so it is")
+        moved = reassign(state, live, to, by=head, why="so", change=change)
+        if isinstance(moved, Refused):
+            hypothesis_event(f"reassigned: {moved.reason.partition(' ')[2]}")
+            return
+        hypothesis_event("reassigned")
+        self.publish(self.book.keep(moved, self.now))
+        assert self.book.accounts[state.id].manager_id == to
+        assert not [one for one in self.book.live(state.id) if one.status == Status.UNASSIGNED]
 
     @rule(
         account=st.integers(0, 4),
@@ -361,6 +406,22 @@ class Company(RuleBasedStateMachine):
         for name in self.moves():
             if name in (now := self.moves()):
                 self.do(now, name)
+        self.nothing_of_a_customer_without_a_manager_is_left_with_who_is_gone()
+
+    def nothing_of_a_customer_without_a_manager_is_left_with_who_is_gone(self) -> None:
+        gone = {m.id for m in self.book.pool.managers.values() if not (m.active or m.head)}
+        waiting = {one.id for one in self.book.accounts.values() if one.manager_id is None}
+        open_ones = [
+            due.owner_id
+            for one in self.book.handoffs.values()
+            for due in one.deadlines
+            if one.account_id in waiting and due.step != "contract"  # the salesperson's
+        ]
+        if self.book.pool.head:
+            assert not gone.intersection(open_ones)
+            for name in waiting:
+                owners = {one.owner_id for one in self.book.obligations.get(name, {}).values()}
+                assert not gone & owners
 
     def do(self, moves: dict[str, Callable[[], Moved]], name: str) -> None:
         moved = moves[name]()
@@ -450,7 +511,8 @@ class Company(RuleBasedStateMachine):
             for due in handoff.deadlines:
                 if owners.get(due.step) == Owner.SALESPERSON:
                     assert due.owner_id == handoff.salesperson_id
-                if owners.get(due.step) == Owner.MANAGER:
+                managed = self.book.accounts[handoff.account_id].manager_id is not None
+                if owners.get(due.step) == Owner.MANAGER and managed:
                     assert due.owner_id == handoff.manager_id
             if handoff.status == Status.COMPLETED:
                 assert not owners

@@ -5,7 +5,8 @@ from typing import get_args
 
 import pytest
 
-from services.handoff.assignment import Manager, Pool, Tier
+from services.handoff.assignment import Pool
+from services.handoff.candidates import Manager, Tier
 from services.handoff.config import CompanyTime, Counted
 from services.handoff.domain import (
     Decision,

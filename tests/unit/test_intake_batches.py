@@ -80,7 +80,7 @@ async def test_the_wait_is_bounded_and_who_gave_up_is_not_published_later() -> N
     kafka = Kafka()
     kafka.there.clear()
     async with running(kafka, wait=0.05) as made:
-        sent = [made.publish([message(str(n))]) for n in range(batches.IN_FLIGHT + 3)]
+        sent = [made.publish([message(str(n))]) for n in range(4)]
         started = [asyncio.create_task(one) for one in sent[:1]]
         await asyncio.sleep(0)
         results = await asyncio.gather(*started, *sent[1:], return_exceptions=True)

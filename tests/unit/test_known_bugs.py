@@ -35,8 +35,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.handoff import lifecycle
-from services.handoff.assignment import Away, Manager
 from services.handoff.book import Book
+from services.handoff.candidates import Away, Manager
 from services.handoff.config import CompanyTime
 from services.handoff.handlers import decide
 from services.handoff.lifecycle import Act, Moved

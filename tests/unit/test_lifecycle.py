@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.handoff.assignment import Manager, Pool
+from services.handoff.assignment import Pool
+from services.handoff.candidates import Manager
 from services.handoff.domain import close_deal
 from services.handoff.lifecycle import (
     Act,

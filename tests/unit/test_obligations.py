@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.handoff.assignment import Tier
 from services.handoff.book import Book
+from services.handoff.candidates import Tier
 from services.handoff.handlers import decide
 from services.handoff.obligations import (
     Kind,
@@ -145,9 +145,9 @@ def test_what_is_owed_goes_to_the_next_manager() -> None:
     customer = in_touch()
     customer.hears("dispute.opened", dispute_id="x", opened_at=NOON)
     noahs = replace(customer.account, manager_id="noah")
-    assert customer.take(hand_on(noahs, customer.open, NOON, "so it is")) == ["Moved"] * 4
+    assert customer.take(hand_on(noahs, customer.open, NOON)) == ["Moved"] * 4
     assert {one.owner_id for one in customer.open.values()} == {"noah"}
-    assert customer.take(hand_on(noahs, customer.open, NOON, "so it is")) == []
+    assert customer.take(hand_on(noahs, customer.open, NOON)) == []
 
 
 def test_until_somebody_manages_the_customer_the_head_owes_it() -> None:
@@ -155,7 +155,7 @@ def test_until_somebody_manages_the_customer_the_head_owes_it() -> None:
     nobody.head = "hana"
     assert nobody.hears("dispute.opened", dispute_id="x", opened_at=NOON) == ["Set"] * 3
     assert {one.owner_id for one in nobody.open.values()} == {"hana"}
-    assert nobody.take(hand_on(ACME, nobody.open, NOON, "so it is")) == ["Moved"] * 3
+    assert nobody.take(hand_on(ACME, nobody.open, NOON)) == ["Moved"] * 3
 
 
 def test_without_a_head_it_waits_and_is_told_when_somebody_comes() -> None:
@@ -163,8 +163,18 @@ def test_without_a_head_it_waits_and_is_told_when_somebody_comes() -> None:
     assert nobody.hears("dispute.opened", dispute_id="x", opened_at=NOON) == []
     assert nobody.hears("dispute.updated", dispute_id="x", updated_at=NOON + DAY) == []
     assert nobody.due() == {Kind.UPDATE: 2 * DAY, Kind.RESOLVE: 10 * DAY}
-    assert nobody.take(hand_on(ACME, nobody.open, NOON, "so it is")) == ["Set"] * 2
+    assert nobody.take(hand_on(ACME, nobody.open, NOON)) == ["Set"] * 2
     assert {one.owner_id for one in nobody.open.values()} == {"mia"}
+
+
+def test_while_nobody_manages_the_account_a_head_owes_it() -> None:
+    customer = in_touch()
+    waiting = replace(ACME, manager_id=None)
+    assert customer.take(hand_on(waiting, customer.open, NOON)) == [], "there is no head"
+    assert customer.take(hand_on(waiting, customer.open, NOON, ("hana", "zoe"))) == ["Moved"]
+    assert customer.take(hand_on(waiting, customer.open, NOON, ("ada", "hana"))) == []
+    assert customer.take(hand_on(waiting, customer.open, NOON, ("ada",))) == ["Moved"]
+    assert {one.owner_id for one in customer.open.values()} == {"ada"}
 
 
 def test_satisfaction_and_contacts_before_the_first_handoff_are_remembered() -> None:

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.handoff import checklist_file, lifecycle
-from services.handoff.assignment import Tier
+from services.handoff import checklist_file, lifecycle, portfolio
+from services.handoff.assignment import Pool
+from services.handoff.candidates import Away, Manager, Tier
 from services.handoff.checklists import Deal, Step
 from services.handoff.lifecycle import Act, Refused
 from services.handoff.obligations import Kind
@@ -24,6 +25,7 @@ from services.handoff.pages.words import (
     listed,
     parts,
 )
+from services.handoff.reassignment import reassign
 from services.handoff.rules import COUNTED
 from services.handoff.states import Account, Deadline, Handoff, Status
 from services.handoff.tiers import Facts, TierRules, tier_of
@@ -99,12 +101,41 @@ def _refusals() -> list[str]:
                     lifecycle.do_step(handoff, "last", act),
                     lifecycle.move_step(handoff, "kick-off", NOON, act),
                 ]
+    found += _reassignments()
     return sorted({one.reason for one in found if isinstance(one, Refused)})
+
+
+def _reassignments() -> list[portfolio.Moved | Refused]:
+    pool = Pool({
+        "mia": Manager(id="mia"),
+        "hana": Manager(id="hana", active=False, head=True),
+        "gone": Manager(id="gone", active=False),
+        "noah": Manager(id="noah", regions=("East",)),
+        "pari": Manager(id="pari", speaks=("fa",)),
+        "omid": Manager(id="omid", industries=("steel",)),
+        "liam": Manager(id="liam", level=Tier.REGIONAL),
+        "olga": Manager(id="olga", capacity=0),
+        "sara": Manager(id="sara", absences=(Away(NOON, None),)),
+    })  # fmt: skip
+    account = Account(
+        id="a", name="A", manager_id="mia", region="West", language="de", industry="toys",
+        tier=Tier.NATIONAL,
+    )  # fmt: skip
+    change = portfolio.Change(at=NOON, pool=pool, rules=rules(), reason="x")
+    free = replace(account, manager_id=None)
+    return [
+        *(reassign(account, [], to, by="hana", why="x", change=change) for to in pool.managers),
+        reassign(account, [], "noah", by="mia", why="x", change=change),
+        reassign(account, [], "noah", by="hana", why="", change=change),
+        reassign(free, [], "noah", by="hana", why="x", change=change),
+    ]
 
 
 @pytest.mark.parametrize("reason", _refusals())
 def test_every_refusal_is_said_in_persian(reason: str) -> None:
-    said = Sayings(SENTENCES).said(reason, FA, {"mia": "میا", "sam": "سام"})
+    named = re.match(r"\w+(?= cannot take| manages the)", reason)
+    names = {"mia": "میا", "sam": "سام"} | ({named[0]: "کسی"} if named else {})
+    said = Sayings(SENTENCES).said(reason, FA, names)
     left = re.sub(r"<[^>]*>|welcome-call|nothing|kick-off|last", "", said)
     assert not re.search("[A-Za-z]", left), said
     assert Sayings(SENTENCES).said(reason, EN, {"mia": "mia", "sam": "sam"}).striptags() == reason

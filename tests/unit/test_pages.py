@@ -104,7 +104,7 @@ def handoff(status: Status = Status.ASSIGNED, text: str = "x", **more: Any) -> H
             "completeness": 50, "missing": ("amount", "package.needs"), "package": told(text),
             "attempt": 2, "deadlines": due, "done": ("welcome-call",), "checklist": listed(text),
             "may": ("accept", "ask", "return", "resubmit", "package", "steps/kick-off/done",
-                    "steps/review/done", "steps/review/move"),
+                    "steps/review/done", "steps/kick-off/move", "reassign"),
         }
         | more
     )  # fmt: skip
@@ -129,8 +129,9 @@ HAD_ONE = ExplanationView(handoff_id="h1", account_id="a", manager_id="mia", rea
 def history(text: str = "x") -> list[DidView]:
     return [
         DidView(
-            at=NOW, by="mia", by_name=text, what=what, step="welcome-call" if what == "step"
-            else None, title=text if what == "step" else None, said=(text,),
+            at=NOW, by="mia", by_name=text, what=what, said=(text,),
+            step="welcome-call" if what in {"step", "move"} else None,
+            title=text if what in {"step", "move"} else None,
         )
         for what in DONE
     ]  # fmt: skip
@@ -200,7 +201,7 @@ def _pages(language: Language, text: str) -> Iterator[tuple[str, str]]:
                 PAGES.html(
                     "handoff.html", frame(language, note=one.said(text), refused=one.said(text)),
                     handoff=found, title=one.writer.label("%(name)s", name=text),
-                    typed=typed, opened="ask",
+                    typed=typed, opened="ask", candidates=managers(text),
                 ),
             )  # fmt: skip
     bare = handoff(
@@ -211,7 +212,13 @@ def _pages(language: Language, text: str) -> Iterator[tuple[str, str]]:
     yield (
         "bare",
         PAGES.html(
-            "handoff.html", frame(language), handoff=found, title="t", typed=Typed(), opened=""
+            "handoff.html",
+            frame(language),
+            handoff=found,
+            title="t",
+            typed=Typed(),
+            opened="",
+            candidates=[],
         ),
     )
     every = [handoff(status, text) for status in Status]
@@ -222,13 +229,18 @@ def _pages(language: Language, text: str) -> Iterator[tuple[str, str]]:
         yield (
             "inbox",
             PAGES.html(
-                "inbox.html", frame(language, here="inbox"), inbox=shown, more=5, typed=Typed()
+                "inbox.html",
+                frame(language, here="inbox"),
+                inbox=shown,
+                typed=Typed(),
+                more=[("x", "/pages?state=x")],
+                only="x",
             ),
         )
     empty = inbox.inbox([], {}, one)
     yield (
         "empty inbox",
-        PAGES.html("inbox.html", frame(language), inbox=empty, more=None, typed=Typed()),
+        PAGES.html("inbox.html", frame(language), inbox=empty, more=[], only=None, typed=Typed()),
     )
     for seen in (
         account(text),
@@ -346,11 +358,23 @@ def test_hostile_text_stays_text(language: Language) -> None:
 def test_any_text_leaves_a_page_sound(text: str) -> None:
     found = detail.detail(handoff(text=text), explanation(text), history(text), reader("fa"))
     page = PAGES.html(
-        "handoff.html", frame("fa"), handoff=found, title="t", typed=Typed(), opened=""
+        "handoff.html",
+        frame("fa"),
+        handoff=found,
+        title="t",
+        typed=Typed(),
+        opened="",
+        candidates=[],
     )
     plain = detail.detail(handoff(), explanation(), history(), reader("fa"))
     expected = PAGES.html(
-        "handoff.html", frame("fa"), handoff=plain, title="t", typed=Typed(), opened=""
+        "handoff.html",
+        frame("fa"),
+        handoff=plain,
+        title="t",
+        typed=Typed(),
+        opened="",
+        candidates=[],
     )
     tags = {tag for tag, _ in Reading(expected).found}
     assert {tag for tag, _ in Reading(page).found} <= tags

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from services.handoff.assignment import Away, Manager, Pool, Tier
+from services.handoff.assignment import Pool
+from services.handoff.candidates import Away, Manager, Tier
 from services.handoff.domain import close_deal
 from services.handoff.lifecycle import Act, Refused, ask
 from services.handoff.portfolio import (
@@ -86,6 +87,49 @@ def test_when_nobody_fits_the_account_waits_and_then_takes_its_deadlines_along()
     ]  # fmt: skip
     assert {h.manager_id for h in received.handoffs} == {"noah"}
     assert loads(pool) == {"mia": 0, "noah": 1}
+
+
+def owners(handoff: Handoff) -> set[str]:
+    return {due.owner_id for due in handoff.deadlines}
+
+
+def test_while_nobody_fits_a_head_has_what_the_leaver_was_to_do() -> None:
+    account, handoff, pool = begun(Manager(id="mia"))
+    for name in ("hana", "zoe"):
+        pool.keep(Manager(id=name, active=False, head=True))
+    pool.keep(replace(pool.managers["mia"], active=False))
+    left = leave(account, [handoff], "mia", change(pool))
+    assert kinds(left) == [
+        "HandoffCreated", "HandoffUnassigned", "DeadlineSet", *["DeadlineMoved"] * 4,
+    ]  # fmt: skip
+    assert left.account
+    waiting, stood = left.handoffs
+    assert owners(stood) == {"hana"}
+    assert stood.manager_id == "mia", "whom it waits for is told nowhere else"
+
+    again = receive(waiting, left.account, [waiting, stood], change(pool))
+    assert again == Moved(), "twice is once"
+    pool.keep(replace(pool.managers["hana"], head=False))
+    followed = receive(waiting, left.account, [waiting, stood], change(pool))
+    assert kinds(followed) == ["DeadlineMoved"] * 5
+    waiting, stood = followed.handoffs
+    assert owners(stood) == {"zoe"}
+
+    pool.keep(Manager(id="noah"))
+    received = receive(waiting, left.account, [waiting, stood], change(pool))
+    assert [owners(one) for one in received.handoffs] == [{"noah"}, {"noah"}]
+
+
+def test_who_comes_back_before_anybody_is_found_has_the_deadlines_again() -> None:
+    account, handoff, pool = begun(Manager(id="mia"))
+    pool.keep(Manager(id="hana", active=False, head=True))
+    pool.keep(replace(pool.managers["mia"], active=False))
+    left = leave(account, [handoff], "mia", change(pool))
+    assert left.account
+    pool.keep(replace(pool.managers["mia"], active=True))
+    back = receive(left.handoffs[0], left.account, left.handoffs, change(pool))
+    ended, mine = back.handoffs
+    assert (ended.status, owners(mine)) == (Status.CANCELLED, {"mia"})
 
 
 def test_an_absence_is_covered_and_the_capacity_is_kept_for_the_return() -> None:

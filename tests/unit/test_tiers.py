@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.handoff.assignment import Manager, Tier
 from services.handoff.book import Book
+from services.handoff.candidates import Manager, Tier
 from services.handoff.handlers import decide
 from services.handoff.portfolio import Change, Moved, retier
 from services.handoff.rules import TierRules

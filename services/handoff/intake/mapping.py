@@ -7,7 +7,6 @@ document that all expressions look at is the item, with these besides under `_`:
 `_.…` what `let` computed.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 from services.handoff.intake import rules
 from services.handoff.intake.refusal import Refused
 from services.handoff.intake.rules import Rule, Terms, Unmappable, Wrong
-from shared.contracts.cloudevents import Skipped, Unreadable, decode
+from shared.contracts.cloudevents import Skipped, Unreadable, compose
 from shared.contracts.event import Event
 from shared.contracts.ids import derived
 from shared.contracts.registry import EVENTS
@@ -146,18 +145,18 @@ class Mapped:
             missing = event.origins.get(f"id[{parts.index(None)}]", "")
             raise Unmappable(f"{missing}: missing, and the event's id is made of it")
         name = ":".join([self.source, *map(str, parts)])
-        envelope = {
+        attributes = {
             "specversion": "1.0",
             "id": name if len(name) <= 128 else f"{self.source}:{derived(name)}",
             "source": f"/intake/{self.source}",
             "type": event.type,
             "time": event.time(document),
-            "data": event.data(document),
         }
-        if envelope["time"] is None:
+        data = event.data(document)
+        if attributes["time"] is None:
             raise Unmappable(f"{event.origins.get('time', '')}: missing; it says when it happened")
         try:
-            return decode(event.topic, json.dumps(envelope).encode(), [])
+            return compose(event.topic, attributes, data)
         except Unreadable as error:
             raise Unmappable(_with_origins(error.reason, event.origins)) from None
         except Skipped as error:  # pragma: no cover - types are checked when the mapping is read

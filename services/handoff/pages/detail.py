@@ -116,7 +116,7 @@ def detail(
         ),
         done=tuple(titles.get(step) or reader.said(step) for step in handoff.done),
         history=tuple(_history(handoff, explanation, history, reader)),
-        why=why(explanation, reader),
+        why=why(explanation, reader, {one.by: one.by_name or one.by for one in history}),
     )
 
 
@@ -152,8 +152,11 @@ def stages(status: Status, reader: Reader) -> tuple[Stage, ...]:
     )
 
 
-def why(found: ExplanationView, reader: Reader) -> Why:
-    """Every candidate's verdict, grouped; the chosen one's first, then how close they came."""
+def why(found: ExplanationView, reader: Reader, names: dict[str, str] | None = None) -> Why:
+    """Every candidate's verdict, grouped; the chosen one's first, then how close they came.
+
+    `names`: of people, by id.
+    """
     writer = reader.writer
     if found.at is None:
         words = writer.say("The account had a manager already, so nobody else was considered.")
@@ -162,7 +165,9 @@ def why(found: ExplanationView, reader: Reader) -> Why:
         words = writer.say("Nobody can take the account.")
     else:
         name = found.manager_name or found.manager_id
-        words = writer.say("%(name)s: %(reason)s.", name=name, reason=reader.said(found.reason))
+        words = writer.say(
+            "%(name)s: %(reason)s.", name=name, reason=reader.said(found.reason, names)
+        )
     by_reason: dict[str, list[str]] = {}
     for one in found.verdicts:
         by_reason.setdefault(one.reason, []).append(one.manager_name or one.manager_id)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from services.handoff.assignment import Tier
+from services.handoff.candidates import Tier
 from services.handoff.pages.customer import won
 from services.handoff.pages.summary import Reader
 from services.handoff.pages.words import TIER

@@ -6,6 +6,8 @@ there; `Reading` sees to that.
 
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response, status
 from fastapi.responses import RedirectResponse
@@ -13,24 +15,24 @@ from markupsafe import Markup
 from pydantic import BaseModel, Field, ValidationError
 
 from services.handoff import rights
-from services.handoff.assignment import Tier
+from services.handoff.candidates import Tier
 from services.handoff.commands import Commands, Unknown
 from services.handoff.lifecycle import Outcome, Refused
 from services.handoff.pages import customer, detail, forms, inbox, portfolio
 from services.handoff.pages.desk import LANGUAGE, Desk
 from services.handoff.pages.portfolio import Order
-from services.handoff.pages.words import DONE, TIER
+from services.handoff.pages.words import DONE, STATUS, TIER
 from services.handoff.reading import Reading
 from services.handoff.rights import Viewer
 from services.handoff.sessions import Sessions, local
-from services.handoff.states import LIVE
+from services.handoff.states import LIVE, Status
 from services.handoff.views import AccountRow, HandoffView
 from shared.contracts.values import Id
 from shared.pages.catalog import LANGUAGES, N_
 
 T = TypeVar("T")
 
-_MOST = 200  # handoffs of one state in an inbox
+_MOST = 200  # handoffs of one state on a page of the inbox
 _MOST_ACCOUNTS = 5000  # of one portfolio
 _AT_ONCE = 500
 _YEAR = 365 * 24 * 3600  # seconds
@@ -92,15 +94,21 @@ def _open(router: APIRouter, desk: Desk) -> None:
 def _inbox(router: APIRouter, desk: Desk, reading: Reading, sessions: Sessions) -> None:
     @router.get("/pages", dependencies=[Depends(sessions.person)])
     async def show(
-        request: Request, viewer: Annotated[Viewer, Depends(sessions.viewer)]
+        request: Request,
+        viewer: Annotated[Viewer, Depends(sessions.viewer)],
+        state: Status | None = None,
+        after: Id | None = None,
     ) -> Response:
-        """What waits for whoever is signed in."""
+        """What waits for whoever is signed in. `after`: only this state, from there on."""
         live: list[HandoffView] = []
-        more = False
-        for state in LIVE:
-            page = await reading.inbox(viewer, state=state, limit=_MOST)
+        more: list[tuple[Status, str]] = []
+        for one in (state,) if state else LIVE:
+            page = await reading.inbox(
+                viewer, state=one, after=after if state else None, limit=_MOST
+            )
             live += page.items
-            more = more or page.next is not None
+            if page.next:
+                more.append((one, f"/pages?{urlencode({'state': one, 'after': page.next})}"))
         mine = [one for one in live if "resubmit" in one.may]
         asked = {
             name: detail.asked(history) for name, history in (await reading.history(mine)).items()
@@ -110,7 +118,8 @@ def _inbox(router: APIRouter, desk: Desk, reading: Reading, sessions: Sessions) 
             "inbox.html",
             desk.frame(request, viewer, here="inbox"),
             inbox=inbox.inbox(live, asked, reader),
-            more=len(live) if more else None,
+            more=[(reader.writer.say(STATUS[one]), address) for one, address in more],
+            only=reader.writer.say(STATUS[state]) if state else None,
             typed=forms.Typed(),
         )
 
@@ -200,10 +209,11 @@ def _act(
         if what == "step" and not rights.may_do_step(viewer, *seen, step):
             raise HTTPException(status.HTTP_403_FORBIDDEN, "the step is somebody else's to do")
         try:
-            command = _command(commands, handoff_id, viewer.person.id, what, typed)
+            zone = desk.reader(request, viewer).writer.zone
+            command = _command(commands, handoff_id, viewer.person.id, what, typed, zone=zone)
             if command is None:
                 raise _no_such_page()
-            outcome = await command
+            outcome = command if isinstance(command, Refused) else await command
         except Unknown:
             raise _no_such_page() from None
         except ValidationError as error:
@@ -215,13 +225,19 @@ def _act(
                 code=status.HTTP_409_CONFLICT,
             )  # fmt: skip
         return RedirectResponse(
-            f"/pages/handoffs/{handoff_id}?done={what}", status.HTTP_303_SEE_OTHER
+            f"/pages/handoffs/{outcome.handoff.id}?done={what}", status.HTTP_303_SEE_OTHER
         )
 
 
 def _command(  # noqa: PLR0911 - one line for each thing that can be done
-    commands: Commands, handoff_id: str, by: str, what: str, typed: Mapping[str, str]
-) -> Awaitable[Outcome] | None:
+    commands: Commands,
+    handoff_id: str,
+    by: str,
+    what: str,
+    typed: Mapping[str, str],
+    *,
+    zone: ZoneInfo,
+) -> Awaitable[Outcome] | Refused | None:
     match what:
         case "accept":
             return commands.accept(handoff_id, by)
@@ -237,6 +253,13 @@ def _command(  # noqa: PLR0911 - one line for each thing that can be done
             return commands.add(handoff_id, by, forms.package(typed) or forms.NOTHING)
         case "step":
             return commands.do_step(handoff_id, by, typed["step"])
+        case "move":
+            due_at = forms.moment(typed["due_at"], zone)
+            if due_at is None:
+                return Refused(forms.NO_MOMENT)
+            return commands.move_step(handoff_id, by, typed["step"], due_at)
+        case "reassign":
+            return commands.reassign(handoff_id, by, typed["to"], typed["why"])
         case _:
             return None
 
@@ -258,7 +281,8 @@ async def _shown(
     why = _found(await reading.explanation(viewer, handoff_id))
     history = (await reading.history([found])).get(found.id, [])
     reader = desk.reader(request, viewer)
-    names = {found.salesperson_id: found.salesperson_name}
+    others = await reading.managers(viewer) if "reassign" in found.may else []
+    names = {one.id: one.name for one in others} | {found.salesperson_id: found.salesperson_name}
     if found.manager_id:
         names[found.manager_id] = found.manager_name or found.manager_id
     return desk.response(
@@ -275,6 +299,7 @@ async def _shown(
         title=reader.writer.label("Handoff of %(name)s", name=found.account_name),
         typed=typed or forms.Typed(),
         opened=opened,
+        candidates=[one for one in others if one.active and one.id != found.manager_id],
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from services.handoff.assignment import Tier
+from services.handoff.candidates import Tier
 from services.handoff.pages.words import KIND, STATUS, TIER, listed, parts
 from services.handoff.states import Status
 from services.handoff.steps import CLOCKS
@@ -46,6 +46,8 @@ class Due:
     owner: str
     mine: bool
     at: Markup
+    stamp: str
+    """As a form takes it, in the reader's time zone."""
     clock: Clock
 
 
@@ -71,9 +73,11 @@ class Summary:
     """Of the state; while the salesperson is to answer, the manager's stands still."""
     next_step: Due | None
     may: frozenset[str]
-    """accept, ask, return, resubmit, package."""
+    """accept, ask, return, resubmit, package, reassign."""
     steps: frozenset[str] = field(default_factory=frozenset)
     """Steps the reader may do."""
+    movable: frozenset[str] = field(default_factory=frozenset)
+    """Steps the reader may set another date of."""
 
 
 def summary(handoff: HandoffView, reader: Reader) -> Summary:
@@ -102,6 +106,7 @@ def summary(handoff: HandoffView, reader: Reader) -> Summary:
         next_step=due(steps[0], reader) if steps else None,
         may=frozenset(move for move in handoff.may if "/" not in move),
         steps=frozenset(done),
+        movable=frozenset(move[6:-5] for move in handoff.may if move.endswith("/move")),
     )
 
 
@@ -124,6 +129,7 @@ def due(one: DeadlineView | ObligationView, reader: Reader) -> Due:
         owner=one.owner_name or one.owner_id or "",
         mine=one.owner_id == reader.id,
         at=reader.writer.moment(one.due_at),
+        stamp=reader.writer.stamp(one.due_at),
         clock=reader.writer.clock(one.due_at, reader.now),
     )
 

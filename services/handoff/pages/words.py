@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from markupsafe import Markup
 
-from services.handoff.assignment import Tier
+from services.handoff.candidates import Tier
 from services.handoff.obligations import Kind
 from services.handoff.states import Status
 from services.handoff.verdicts import Reason
@@ -73,6 +73,7 @@ ACT: Mapping[str, str] = MappingProxyType({
     "package": N_("%(who)s added to the package"),
     "step": N_("%(who)s did: %(about)s"),
     "move": N_("%(who)s set another date: %(about)s"),
+    "reassign": N_("%(who)s gave the account to another manager"),
 })  # fmt: skip
 """What people do with a handoff."""
 
@@ -83,6 +84,8 @@ DONE: Mapping[str, str] = MappingProxyType({
     "resubmit": N_("Sent. The account manager looks at it again."),
     "package": N_("Added to the package."),
     "step": N_("The step is done."),
+    "move": N_("The step is due then. What is counted from it has moved along."),
+    "reassign": N_("The account is handed over. Both managers see why."),
 })  # fmt: skip
 """What is said when it is done."""
 
@@ -138,6 +141,7 @@ SENTENCES: Sequence[str] = (
     N_("as loaded as others, and waits longest"),
     N_("equal to others; the ids decide"),
     N_("was given the account while this one waited"),
+    N_("reassigned by %(who)s: %(why)s"),
     N_("the directory has no account manager"),
     N_("nobody can take the account: %(why)s"),
     # why an account has its tier
@@ -174,6 +178,18 @@ SENTENCES: Sequence[str] = (
     N_("the handoff's steps are not to be done: %(why)s"),
     N_("a step can only be moved by %(who)s or the head"),
     N_("the step '%(step)s' is due then already"),
+    N_("an account can only be given to another manager by a head"),
+    N_("say why: whoever looks for a reason later finds it here"),
+    N_("%(who)s manages the account already"),
+    N_("nothing of the account waits for a manager"),
+    N_("%(who)s cannot take the account: %(why)s"),
+    N_("is no account manager now"),
+    N_("does not serve accounts of this tier"),
+    N_("has another territory"),
+    N_("does not speak the customer's language"),
+    N_("does not serve the customer's industry"),
+    N_("is absent"),
+    N_("has no capacity left for the weight of the account"),
 )  # fmt: skip
 
 

@@ -1,0 +1,162 @@
+"""What is said to be done elsewhere, in an answer to a reminder or by another system."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from aiokafka import ConsumerRecord
+
+from services.handoff.book import Book
+from services.handoff.handlers import decide
+from services.handoff.states import Handoff, Status, deadline_id
+from shared.contracts.cloudevents import encode
+from shared.contracts.deadlines import DeadlineMet
+from shared.contracts.event import EventData
+from shared.contracts.handoffs import Acceptance
+from shared.contracts.registry import EVENTS
+from shared.records import receive
+from tests.support.builders import NOON, deal, event, manager, rules
+
+RULES = rules()
+STEPS = ("welcome-call", "kick-off", "first-review")
+ACCEPT = "accept"
+
+
+class Company:
+    """One account manager with one customer."""
+
+    def __init__(self) -> None:
+        self.book = Book()
+        for data in (manager(), deal()):
+            self.hears(data)
+
+    def hears(self, data: EventData, at: datetime = NOON) -> list[str]:
+        told = decide(event(data, time=at), self.book, RULES)
+        return [type(data).__name__ for data in told]
+
+    @property
+    def handoff(self) -> Handoff:
+        (handoff,) = self.book.handoffs.values()
+        return handoff
+
+    def done(self, step: str, **more: Any) -> list[str]:
+        fields: dict[str, Any] = {
+            "deadline_id": deadline_id(self.handoff, step),
+            "subject_id": self.handoff.id,
+            "account_id": "acme",
+            "met_at": NOON,
+            "by": "mia",
+        }
+        return self.hears(DeadlineMet.model_validate(fields | more))
+
+    def owed(self) -> list[str]:
+        return sorted(one.kind for one in self.book.obligations.get("acme", {}).values())
+
+    def done_with(self, kind: str, at: datetime) -> list[str]:
+        one = next(one for one in self.book.obligations["acme"].values() if one.kind == kind)
+        met = DeadlineMet(
+            deadline_id=one.id, subject_id=one.subject_id, account_id="acme", met_at=at, by="mia"
+        )
+        return self.hears(met, at)
+
+
+def test_a_step_is_done_and_its_deadline_not_met_once_more() -> None:
+    company = Company()
+    assert company.done("kick-off") == ["HandoffStepDone"]
+    assert company.handoff.done == ("kick-off",)
+    assert company.book.history[-1].what == "step"
+    assert company.done("kick-off") == [], "twice is once"
+
+
+def test_to_say_so_of_the_acceptance_is_to_accept() -> None:
+    company = Company()
+    company.book.records["sam"] = Acceptance(id="sam", accepted=4, returned=2)
+    assert company.done(ACCEPT, by="noah") == [], "only the account manager accepts"
+    assert company.done(ACCEPT) == ["HandoffAccepted"]
+    assert company.handoff.status == Status.ACCEPTED
+    assert company.book.records["sam"].accepted == 5
+
+
+def test_what_others_were_to_be_done_before_is_done_all_the_same() -> None:
+    company = Company()
+    known = company.handoff
+    assert known.checklist
+    steps = tuple(
+        replace(step, needs=("welcome-call",)) if step.id == "kick-off" else step
+        for step in known.checklist.steps
+    )
+    company.book.keep_handoff(replace(known, checklist=replace(known.checklist, steps=steps)))
+    assert company.done("kick-off") == ["HandoffStepDone"]
+
+
+def test_the_last_step_completes_and_the_next_contact_is_owed() -> None:
+    company = Company()
+    for step in (ACCEPT, *STEPS[:-1]):
+        company.done(step)
+    assert company.done(STEPS[-1]) == ["HandoffStepDone", "HandoffCompleted", "DeadlineSet"]
+    assert company.owed() == ["contact"]
+
+
+def test_whoever_owed_it_did_it_where_nobody_is_named() -> None:
+    company = Company()
+    company.done("kick-off", by=None)
+    assert company.book.history[-1].by == "mia"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"deadline_id": "another"}, {"subject_id": "another"}, {"deadline_id": "x:kick-off"}],
+)
+def test_deadlines_of_others_are_none_of_ours(more: dict[str, str]) -> None:
+    assert Company().done("kick-off", **more) == []
+
+
+@pytest.mark.parametrize(
+    ("opened", "kind", "told", "left"),
+    [
+        ("dispute.opened", "dispute-answer", [], ["dispute-resolve", "dispute-update"]),
+        (
+            "dispute.opened",
+            "dispute-update",
+            ["DeadlineSet"],
+            ["dispute-answer", "dispute-resolve", "dispute-update"],
+        ),
+        ("dispute.opened", "dispute-resolve", ["DeadlineMet", "DeadlineMet"], []),
+        ("opportunity.identified", "follow-up", [], []),
+    ],
+)
+def test_what_is_owed_afterwards(opened: str, kind: str, told: list[str], left: list[str]) -> None:
+    company = Company()
+    about = opened.partition(".")[0]
+    at = "opened_at" if about == "dispute" else "identified_at"
+    company.hears(
+        EVENTS[f"{opened}.v1"].model_validate({"account_id": "acme", f"{about}_id": "x", at: NOON})
+    )
+    assert company.done_with(kind, NOON + timedelta(hours=1)) == told
+    assert company.owed() == left
+
+
+def test_a_contact_that_was_made_begins_the_count_anew() -> None:
+    company = Company()
+    for step in (ACCEPT, *STEPS):
+        company.done(step)
+    (before,) = company.book.obligations["acme"].values()
+    later = NOON + timedelta(days=1)
+    assert company.done_with("contact", later) == ["DeadlineSet"]
+    (now,) = company.book.obligations["acme"].values()
+    assert now.since == later
+    assert now.due_at > before.due_at
+    assert company.book.accounts["acme"].contacted_at == later
+
+
+def test_a_service_passes_over_its_own_words_and_reads_those_of_others() -> None:
+    met = DeadlineMet(deadline_id="x", subject_id="y", met_at=NOON)
+    for source, own in (("/tahvil/handoff", True), ("/tahvil/reminders", False)):
+        value, headers = encode(event(met, source=source))
+        record = ConsumerRecord(
+            "deadlines", 0, 0, 0, 0, b"y", value, None, len(value), len(value), headers
+        )
+        received = receive(record, "handoff")
+        assert (received.event is None) is own
+        assert (received.skipped is not None) is own
