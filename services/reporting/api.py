@@ -1,22 +1,15 @@
 """Figures over HTTP. Read-only."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, HTTPException, Query, status
 from pydantic import BaseModel, SecretStr
 
-from services.reporting.repository import Repository
+from services.reporting.figures.catalogue import FIGURES
+from services.reporting.questions import Question, Unanswerable, dimensions
+from services.reporting.reading import Reading
 from shared.http import guard
-
-Name = Literal["deals", "handoffs", "deadlines", "reminders", "events"]
-DIMENSIONS: dict[str, tuple[str, ...]] = {
-    "deals": ("outcome", "month", "salesperson", "currency", "manager"),
-    "handoffs": ("event", "manager"),
-    "deadlines": ("event", "manager"),
-    "reminders": ("event", "manager"),
-    "events": ("type",),
-}
 
 
 class FigureRow(BaseModel):
@@ -25,63 +18,48 @@ class FigureRow(BaseModel):
     by: dict[str, str]
     count: int
     amount: Decimal
+    measures: dict[str, int | Decimal]
 
 
 class Figures(BaseModel):
     """A figure, broken down."""
 
-    figure: Name
+    figure: str
     rows: list[FigureRow]
 
 
-def build_router(repository: Repository, password: SecretStr) -> APIRouter:
+def build_router(reading: Reading, password: SecretStr) -> APIRouter:
     """`/figures/<name>?by=…`, for who knows the password."""
     router = APIRouter(dependencies=[Depends(guard(password))])
 
     @router.get("/figures")
     async def index() -> dict[str, tuple[str, ...]]:
         """Which figures there are and by what they can be broken down."""
-        return DIMENSIONS
+        return {name: dimensions(figure) for name, figure in FIGURES.items()}
 
-    @router.get("/figures/{name}")
+    @router.get(
+        "/figures/{name}", responses={400: {"description": "The figure has no such answer."}}
+    )
     async def figure(
-        name: Name, by: Annotated[list[str] | None, Query(max_length=5)] = None
+        name: str, by: Annotated[list[str] | None, Query(max_length=5)] = None
     ) -> Figures:
-        """One figure. Deals by manager: by whom their salesperson reports to."""
-        wanted = [field for field in DIMENSIONS[name] if field in (by or DIMENSIONS[name][:1])]
-        joined = name == "deals" and "manager" in wanted
-        stored = [field for field in wanted if not (joined and field == "manager")]
-        rows = await repository.figures(name, [*stored, "salesperson"] if joined else stored)
-        if joined:
-            people = await repository.people()
-            rows = _by_manager(rows, people, stored)
+        """One figure, by the first of its dimensions if none is named."""
+        wanted = by or list(dimensions(FIGURES[name])[:1] if name in FIGURES else ())
+        try:
+            rows = await reading.figure(name, Question(by=wanted))
+        except Unanswerable as error:
+            raise HTTPException(status.HTTP_400_BAD_REQUEST, str(error)) from None
         return Figures(
             figure=name,
             rows=[
                 FigureRow(
-                    by={field: row[field] for field in wanted},
-                    count=row["count"],
-                    amount=row["amount"],
+                    by=dict(row.by),
+                    count=int(row.measures.get("count", 0)),
+                    amount=Decimal(row.measures.get("amount", 0)),
+                    measures=dict(row.measures),
                 )
                 for row in rows
             ],
         )
 
     return router
-
-
-def _by_manager(
-    rows: list[dict[str, Any]], people: dict[str, dict[str, Any]], stored: list[str]
-) -> list[dict[str, Any]]:
-    summed: dict[tuple[str, ...], dict[str, Any]] = {}
-    for row in rows:
-        manager = people.get(row["salesperson"], {}).get("reports_to") or "-"
-        key = (*(row[field] for field in stored), manager)
-        total = summed.setdefault(
-            key,
-            {**{field: row[field] for field in stored}, "manager": manager}
-            | {"count": 0, "amount": Decimal(0)},
-        )
-        total["count"] += row["count"]
-        total["amount"] += row["amount"]
-    return [summed[key] for key in sorted(summed)]

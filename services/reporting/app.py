@@ -3,6 +3,7 @@
 from services.reporting.api import build_router
 from services.reporting.config import Settings
 from services.reporting.handlers import ReportingWork
+from services.reporting.reading import Reading
 from services.reporting.repository import INDEXES, Repository
 from shared.runtime import Plumbing, Service
 
@@ -10,10 +11,11 @@ from shared.runtime import Plumbing, Service
 def build(plumbing: Plumbing[Settings]) -> Service:
     """Put the service together."""
     settings = plumbing.settings
-    repository = Repository(plumbing.database, settings.time_zone)
+    repository = Repository(plumbing.database)
+    world = settings.world()
     return Service(
         name="reporting",
-        work=lambda: ReportingWork(repository),
+        work=lambda: ReportingWork(repository, world),
         indexes=INDEXES,
-        router=build_router(repository, settings.http_password),
+        router=build_router(Reading(repository), settings.http_password),
     )

@@ -1,16 +1,46 @@
 """Settings of the reporting service."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+import yaml
 from pydantic import Field
 
+from services.reporting.figures.declaration import World
+from shared import working_time
 from shared.config import ServiceSettings
+from shared.errors import Misconfigured
+from shared.working_time import Calendar
 
 
 class Settings(ServiceSettings):
     """Besides what every service has."""
 
     time_zone: Annotated[
-        ZoneInfo, Field(description="where the company is: a deal's month is the month there")
+        ZoneInfo, Field(description="where the company is: a deal's day is the day there")
     ] = ZoneInfo("UTC")
+    calendar: Path | None = Field(
+        None, description="YAML file of the company's working hours; none: Mon-Fri 9-17 UTC"
+    )
+
+    def world(self) -> World:
+        """The company's days and working time; `Misconfigured` names the file and the field."""
+        return World(self.time_zone, self._calendar())
+
+    def _calendar(self) -> Calendar:
+        if self.calendar is None:
+            return Calendar.monday_to_friday("UTC")
+        content = _mapping(self.calendar, "TAHVIL_CALENDAR")
+        return working_time.parse(content, str(self.calendar))
+
+
+def _mapping(file: Path, variable: str) -> Mapping[str, object]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{variable}: {file}: {error}") from None
+    if not isinstance(content, Mapping):
+        raise Misconfigured(f"{variable}: {file}: must be a mapping")
+    return content

@@ -1,141 +1,143 @@
-"""The figures: pure folds from events to changes of counters.
+"""The fold: what events change in facts, and facts in counters. Pure.
 
-Every figure is a sum over facts, so the order of events of different keys does not matter. What
-can be corrected (a deal) is remembered as a fact; a correction takes the old fact out and puts
-the new one in. People's names and hierarchy are joined when figures are read, never when folded:
-a directory event that comes late changes no figure.
+A counter is a sum over facts, and a fact counts by what it says and by how its customer stands.
+So whatever changes, the old fact's share is taken out and the new one's put in, once a batch.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
-from shared.contracts import deadlines, deals, handoffs, reminders
-from shared.contracts.event import Event, EventData
+from services.reporting.facts import Fact, Key, Stamp, Tell, merged
+from services.reporting.figures.catalogue import BY_KIND
+from services.reporting.figures.declaration import Amount, Figure, World
+from services.reporting.standing import Standing, standing
+from services.reporting.told import SEPARATOR, Refused
 
-NO_CURRENCY = "-"
+DIGITS = 34
+"""What MongoDB's Decimal128 holds; beyond, it would round."""
 
 
-class Figure(NamedTuple):
-    """What is counted, and its dimensions as pairs of name and value, in a fixed order."""
+class Counter(NamedTuple):
+    """One sum: of a figure, in one of its cubes, on a day."""
 
-    name: str
-    dimensions: tuple[tuple[str, str], ...]
+    figure: str
+    cube: int
+    day: str
+    values: tuple[str, ...]
+    """Of the figure's `always` dimensions, then of the cube's."""
 
     @property
     def id(self) -> str:
-        """One document a figure. The separator cannot occur in an id or a name."""
-        return "\x1f".join([self.name, *(value for _, value in self.dimensions)])
+        """One document a counter."""
+        return SEPARATOR.join([self.figure, str(self.cube), self.day, *self.values])
 
 
-@dataclass(slots=True)
-class Change:
-    """What to add to a figure."""
-
-    count: int = 0
-    amount: Decimal = Decimal(0)
+Shares = dict[Counter, tuple[Amount, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DealFact:
-    """A deal as it counts now."""
+def shares(fact: Fact, world: World) -> list[tuple[Counter, tuple[Amount, ...]]]:
+    """What a fact adds to which counters."""
+    found: list[tuple[Counter, tuple[Amount, ...]]] = []
+    for figure in BY_KIND.get(fact.key.kind, ()):
+        for day, dimensions, measures in figure.counting(fact, world):
+            for cube, names in enumerate(figure.cubes):
+                values = [dimensions[name] for name in (*figure.always, *names)]
+                found += [
+                    (Counter(figure.name, cube, day, combined), measures)
+                    for combined in _combined(values)
+                ]
+    return found
 
-    id: str
-    outcome: str
-    """won, lost or open; open deals count nowhere."""
-    closed_at: datetime
-    salesperson: str
-    amount: Decimal
-    currency: str
+
+def _combined(values: Sequence[str | tuple[str, ...]]) -> Iterable[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = [()]
+    for value in values:
+        several = (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))
+        found = [(*so_far, one) for so_far in found for one in several]
+    return found
 
 
 @dataclass(slots=True)
 class Fold:
-    """Changes of figures and facts that one batch makes."""
+    """What one batch changes. Knows the facts that its events are about, and their customers'."""
 
-    time_zone: ZoneInfo
-    deals: dict[str, DealFact] = field(default_factory=dict)
-    """Facts as loaded, then as changed."""
-    changes: dict[Figure, Change] = field(default_factory=lambda: defaultdict(Change))
-    changed_deals: set[str] = field(default_factory=set)
-    new_deals: set[str] = field(default_factory=set)
-    """Those changed of which no fact was loaded."""
+    world: World
+    """Without standings: they follow from the facts."""
+    facts: dict[Key, Fact] = field(default_factory=dict)
+    """As loaded."""
+    changed: dict[Key, Fact] = field(default_factory=dict)
+    """As they are after the events."""
 
-    def apply(self, event: Event) -> None:
-        """Fold one event."""
-        data = event.data
-        self.changes[Figure("events", (("type", data.type),))].count += 1
-        match data:
-            case deals.DealClosed():
-                self._put(
-                    DealFact(
-                        id=data.deal_id,
-                        outcome=data.outcome,
-                        closed_at=data.closed_at,
-                        salesperson=data.salesperson.id,
-                        amount=data.amount.value if data.amount else Decimal(0),
-                        currency=data.amount.currency if data.amount else NO_CURRENCY,
-                    )
-                )
-            case deals.DealAmended() if fact := self.deals.get(data.deal_id):
-                self._put(_amended(fact, data))
-            case deals.DealReopened() if fact := self.deals.get(data.deal_id):
-                self._put(replace(fact, outcome="open"))
-            case _:
-                if figure := counted(data):
-                    self.changes[figure].count += 1
+    def hear(self, told: Iterable[tuple[Tell, Stamp]]) -> None:
+        """Take in what events say."""
+        self.changed = merged(self.facts, told)
 
-    def _put(self, fact: DealFact) -> None:
-        before = self.deals.get(fact.id)
-        if before is None:
-            self.new_deals.add(fact.id)
-        for counted_fact, sign in ((before, -1), (fact, 1)):
-            if counted_fact and counted_fact.outcome != "open":
-                change = self.changes[_deal_figure(counted_fact, self.time_zone)]
-                change.count += sign
-                change.amount += sign * counted_fact.amount
-        self.deals[fact.id] = fact
-        self.changed_deals.add(fact.id)
+    def moved(self) -> set[str]:
+        """Accounts that stand otherwise now: all that is known of them counts otherwise."""
+        return {
+            key.id
+            for key, fact in self.changed.items()
+            if key.kind == "account" and standing(self.facts.get(key)) != standing(fact)
+        }
 
+    def changes(self) -> Shares:
+        """What to add to which counters; nothing of what cancels itself out."""
+        moved = self.moved()
+        before = replace(self.world, standings=self._standings({}))
+        after = replace(self.world, standings=self._standings(self.changed))
+        sums: dict[Counter, list[Amount]] = {}
+        with localcontext(prec=60):
+            for key in {*self.changed, *(k for k, f in self.facts.items() if f.account in moved)}:
+                if fact := self.facts.get(key):
+                    _add(sums, shares(fact, before), -1)
+                if fact := self.changed.get(key) or self.facts.get(key):
+                    _add(sums, shares(fact, after), 1)
+            return {
+                counter: tuple(_fitting(counter, value) for value in values)
+                for counter, values in sums.items()
+                if any(values)
+            }
 
-_PERSON: Mapping[type[EventData], str] = {
-    handoffs.HandoffAssigned: "manager_id",
-    reminders.DeadlineMissed: "owner_id",
-    reminders.DeadlineEscalated: "to_id",
-    reminders.ReminderSent: "recipient_id",
-    reminders.ReminderFailed: "recipient_id",
-    reminders.ReminderAcknowledged: "recipient_id",
-    deadlines.DeadlineSet: "owner_id",
-}
-"""Whose figure an event is: the field that names the person."""
+    def _standings(self, changed: Mapping[Key, Fact]) -> dict[str, Standing]:
+        accounts = {f.account for f in (*self.facts.values(), *self.changed.values()) if f.account}
+        return {
+            account: standing(changed.get(key) or self.facts.get(key))
+            for account in accounts
+            for key in [Key("account", account)]
+        }
 
 
-def counted(data: EventData) -> Figure | None:
-    """The figure in which handoffs, deadlines and reminders are counted: by what and whose."""
-    name, _, what = data.type.removesuffix(".v1").partition(".")
-    if name not in {"handoff", "deadline", "reminder"}:
-        return None
-    whose = str(getattr(data, _PERSON[type(data)])) if type(data) in _PERSON else "-"
-    return Figure(f"{name}s", (("event", what), ("manager", whose)))
+def _add(
+    sums: dict[Counter, list[Amount]],
+    found: Iterable[tuple[Counter, tuple[Amount, ...]]],
+    sign: int,
+) -> None:
+    for counter, measures in found:
+        total = sums.get(counter)
+        if total is None:
+            sums[counter] = [sign * value for value in measures]
+        else:
+            for n, value in enumerate(measures):
+                total[n] += sign * value
 
 
-def _deal_figure(fact: DealFact, time_zone: ZoneInfo) -> Figure:
-    return Figure(
-        "deals",
+def _fitting(counter: Counter, value: Amount) -> Amount:
+    if isinstance(value, Decimal) and len(value.as_tuple().digits) > DIGITS:
+        raise Refused(
+            "data.amount.value",
+            f"the sum of {counter.figure} would have more than {DIGITS} digits",
+        )
+    return value
+
+
+def defined(figures: Iterable[Figure], world: World) -> str:
+    """Says which figures there are and how they count: what is stored fits no other answer."""
+    return repr(
         (
-            ("outcome", fact.outcome),
-            ("month", fact.closed_at.astimezone(time_zone).strftime("%Y-%m")),
-            ("salesperson", fact.salesperson),
-            ("currency", fact.currency),
-        ),
+            [(f.name, f.version, f.always, f.cubes, f.measures) for f in figures],
+            world.zone.key,
+            world.calendar,
+        )
     )
-
-
-def _amended(fact: DealFact, data: deals.DealAmended) -> DealFact:
-    if data.amount:
-        fact = replace(fact, amount=data.amount.value, currency=data.amount.currency)
-    return replace(fact, closed_at=data.closed_at or fact.closed_at)
