@@ -34,7 +34,7 @@ class ReportingWork(Work):
         others = _account_keys(fact.account for fact in fold.facts.values()) - keys
         fold.facts |= await repository.facts(slot, others, session)
         fold.hear(told)
-        fold.facts = await repository.of_accounts(slot, fold.moved(), session) | fold.facts
+        fold.facts = await repository.of_accounts(slot, fold.moved, session) | fold.facts
 
     @override
     def apply(self, event: Event) -> list[Event]:

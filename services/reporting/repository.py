@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from services.reporting.domain import Fold, Shares
+from services.reporting.domain import Fold, Shares, counter_id
 from services.reporting.facts import Fact, Key, Stamp
 from services.reporting.figures.catalogue import FIGURES, OF_STANDING
 from services.reporting.figures.declaration import Amount, Figure, Unit
@@ -137,23 +137,25 @@ def _amount(value: Any, unit: Unit) -> Amount:
 def _increments(changes: Shares) -> list[UpdateOne]:
     operations = []
     for counter, values in sorted(changes.items()):
-        figure = FIGURES[counter.figure]
-        month, jalali_month = months(counter.day)
-        names = (*figure.always, *figure.cubes[counter.cube])
+        name, cube, day, dimensions = counter
+        figure = FIGURES[name]
+        month, jalali_month = months(day)
         about = {
-            "figure": counter.figure,
-            "cube": counter.cube,
-            "day": counter.day,
+            "figure": name,
+            "cube": cube,
+            "day": day,
             "month": month,
             "jalali_month": jalali_month,
-            **dict(zip(names, counter.values, strict=True)),
+            **dict(zip((*figure.always, *figure.cubes[cube]), dimensions, strict=True)),
         }
         change = {
             measure.name: Decimal128(value) if isinstance(value, Decimal) else value
             for measure, value in zip(figure.measures, values, strict=True)
         }
         operations.append(
-            UpdateOne({"_id": counter.id}, {"$inc": change, "$setOnInsert": about}, upsert=True)
+            UpdateOne(
+                {"_id": counter_id(counter)}, {"$inc": change, "$setOnInsert": about}, upsert=True
+            )
         )
     return operations
 

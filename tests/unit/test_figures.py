@@ -38,9 +38,9 @@ def rows(stored: Stored, figure: str, *by: str) -> Rows:
     )
     names = (*declared.always, *declared.cubes[cube])
     found: Rows = {}
-    for counter, measures in stored.counters.items():
-        if counter.figure == figure and counter.cube == cube:
-            values = dict(zip(names, counter.values, strict=True)) | {"day": counter.day}
+    for (name, number, day, values_), measures in stored.counters.items():
+        if name == figure and number == cube:
+            values = dict(zip(names, values_, strict=True)) | {"day": day}
             key = tuple(values[name] for name in by)
             now = found.get(key, (0,) * len(measures))
             found[key] = tuple(a + b for a, b in zip(now, measures, strict=True))
@@ -107,7 +107,7 @@ async def test_the_day_is_the_companys_day() -> None:
     late = closed(closed_at=NOON.replace(day=30, hour=21))
     for zone, day in (("UTC", "2026-11-30"), ("Asia/Tehran", "2026-12-01")):
         stored = await applied([[late]], World(ZoneInfo(zone), WORLD.calendar))
-        assert {counter.day for counter in stored.counters} == {day}
+        assert {day for _, _, day, _ in stored.counters} == {day}
 
 
 def assigned(manager: str, hours: int) -> Event:

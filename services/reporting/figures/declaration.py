@@ -39,12 +39,15 @@ COUNT = Measure("count", Unit.COUNT, "how many")
 AMOUNT = Measure("amount", Unit.MONEY, "how much money, in the currency of the row")
 
 
+Dimensions = Mapping[str, str | tuple[str, ...]]
+
+
 class Entry(NamedTuple):
     """One thing that counts. A dimension with several values counts under each of them."""
 
     day: str
     """ISO, in the company's time zone."""
-    dimensions: Mapping[str, str | tuple[str, ...]]
+    dimensions: Dimensions
     measures: tuple[Amount, ...]
     """In the order of the figure's measures."""
 
@@ -103,9 +106,18 @@ class Figure:
     """Further dimensions that can be asked for together."""
     balance: bool = False
     """Comings and goings: the sum up to a day is how much there was at the end of that day."""
+    several: frozenset[str] = frozenset()
+    """Dimensions of which one thing can have several values."""
     counting: Counting
     version: int = 1
     """To be raised when `counting` counts otherwise: what is stored must be rebuilt then."""
+    valued: tuple["Valued", ...] = field(init=False)
+    """For each cube: of dimensions, the values its counters have."""
+
+    def __post_init__(self) -> None:
+        cubes = [(*self.always, *cube) for cube in self.cubes]
+        valued = tuple(_valued(names, self.several) for names in cubes)
+        object.__setattr__(self, "valued", valued)
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -113,11 +125,27 @@ class Figure:
         return tuple(dict.fromkeys([*self.always, *(d for cube in self.cubes for d in cube)]))
 
 
-def stays(
-    changes: Iterable[tuple[int, Mapping[str, str | tuple[str, ...]] | None]], world: World
-) -> Iterator[Entry]:
+Valued = Callable[[Dimensions], list[tuple[str, ...]]]
+
+
+def _valued(names: tuple[str, ...], several: frozenset[str]) -> Valued:
+    if several.isdisjoint(names):
+        return lambda dimensions: [tuple([dimensions[name] for name in names])]  # type: ignore[misc]
+
+    def combined(dimensions: Dimensions) -> list[tuple[str, ...]]:
+        found: list[tuple[str, ...]] = [()]
+        for name in names:
+            value = dimensions[name]
+            each = (value,) if isinstance(value, str) else dict.fromkeys(value)
+            found = [(*so_far, one) for so_far in found for one in each]
+        return found
+
+    return combined
+
+
+def stays(changes: Iterable[tuple[int, Dimensions | None]], world: World) -> Iterator[Entry]:
     """One thing in a balance: from when on it is where. None: it is nowhere any more."""
-    before: Mapping[str, str | tuple[str, ...]] | None = None
+    before: Dimensions | None = None
     for at, now in changes:
         if now == before:
             continue

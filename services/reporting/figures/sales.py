@@ -105,6 +105,7 @@ SALES = (
             BY_PLACE,
             ("industry", "tier", "product"),
         ),
+        several=frozenset({"product"}),
         counting=_deals,
     ),
     Figure(
