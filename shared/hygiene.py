@@ -14,6 +14,7 @@ BODY = 1024 * 1024
 HEADERS: Mapping[str, str] = MappingProxyType({
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; "
                                "form-action 'self'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
     # Not `no-referrer`: with it browsers send "Origin: null" with forms, and none is let in.
     "Referrer-Policy": "same-origin",

@@ -75,17 +75,18 @@ class Process:
 
 
 def environment(
-    servers: Servers, password: str, session_key: str = secrets.token_urlsafe(32)
+    servers: Servers, password: str, key: str = secrets.token_urlsafe(32)
 ) -> dict[str, str]:
     """Settings of a service that runs against embedded servers.
 
-    `session_key`: if none is kept, sessions are good as long as this process lives.
+    `key`: signs sessions and links; if none is kept, they are good as long as this process lives.
     """
     return {
         "TAHVIL_KAFKA_BOOTSTRAP": servers.kafka.bootstrap,
         "TAHVIL_MONGO_URI": servers.mongo.uri,
         "TAHVIL_HTTP_PASSWORD": password,
-        "TAHVIL_SESSION_KEY": session_key,
+        "TAHVIL_SESSION_KEY": key,
+        "TAHVIL_LINK_KEY": key,
         "TAHVIL_SMTP_HOST": servers.smtp.host,
         "TAHVIL_SMTP_PORT": str(servers.smtp.port),
         "TAHVIL_SMTP_SECURITY": "none",
@@ -101,14 +102,14 @@ async def everything(
         settings = ProvisionSettings(kafka_bootstrap=servers.kafka.bootstrap)
         await provision(settings)
         password = _secret(data, "password")
-        session_key = _secret(data, "session-key")
+        key = _secret(data, "session-key")
         logs = data / "logs"
         logs.mkdir(exist_ok=True)
         processes = []
         for name in SERVICES:
             folder = data / "services" / name
             folder.mkdir(parents=True, exist_ok=True)
-            values = {**environment(servers, password, session_key), **extra}
+            values = {**environment(servers, password, key), **extra}
             processes.append(Process(name, values, logs, kept_port(folder)))
         note = data / _NOTE
         try:

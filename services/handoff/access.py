@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretS
 from pydantic_settings import BaseSettings, NoDecode
 
 from shared.config import KafkaSettings
+from shared.signing import Keys, split
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -16,13 +17,6 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 def _networks(value: Any) -> Any:
     if isinstance(value, str):
         return tuple(ip_network(one.strip()) for one in value.split(",") if one.strip())
-    return value
-
-
-def _keys(value: SecretStr) -> SecretStr:
-    keys = value.get_secret_value().split()
-    if not keys or any(len(key) < 32 for key in keys):
-        raise ValueError("must be keys of 32 characters or more, separated by spaces")
     return value
 
 
@@ -42,7 +36,7 @@ class AccessSettings(BaseSettings):
     handoff_url: AnyHttpUrl = Field(
         AnyHttpUrl("http://127.0.0.1:8081"), description="address of the pages, as people open it"
     )
-    session_key: Annotated[SecretStr, AfterValidator(_keys)] = Field(
+    session_key: Keys = Field(
         description="keys of 32 characters or more that sign sessions, separated by spaces: "
         "the first one signs, sessions signed with the others go on"
     )
@@ -83,7 +77,7 @@ class AccessSettings(BaseSettings):
     @property
     def keys(self) -> tuple[str, ...]:
         """Keys of sessions, the one that signs first."""
-        return tuple(self.session_key.get_secret_value().split())
+        return split(self.session_key)
 
     @property
     def origin(self) -> str:

@@ -15,13 +15,13 @@ from services.handoff.links import Links
 from services.handoff.moving import Mover
 from services.handoff.pages import routes
 from services.handoff.pages.desk import Desk
-from services.handoff.pages.rendering import Pages
 from services.handoff.reading import Reading
 from services.handoff.repository import INDEXES, Repository
 from services.handoff.sessions import Renewal, Sessions
 from shared.clock import utc_now
 from shared.errors import Misconfigured
 from shared.kafka import KafkaPublisher
+from shared.pages.rendering import Pages
 from shared.runtime import Loop, Plumbing, Service
 
 
@@ -51,7 +51,7 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     mailed = Links(database=plumbing.database, directory=people, settings=settings)
     router = APIRouter()
     reading = Reading(repository, people)
-    desk = Desk(Pages(), doors, utc_now)
+    desk = Desk(Pages("services.handoff.pages"), doors, utc_now)
     router.include_router(api.build_router(reading, commands, doors))
     router.include_router(
         login.build_router(

@@ -4,7 +4,6 @@ A session is a signed cookie. It holds who, and since when; whether that person 
 company is asked at every request.
 """
 
-import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from urllib.parse import quote
 
 from fastapi import HTTPException, Request, Response, status
 from fastapi.security import HTTPBasic
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,6 +25,7 @@ from services.handoff.rights import Viewer
 from shared.contracts.directory import Role
 from shared.http import is_operator
 from shared.mongo import Database, IndexModel, UpdateOne, find, write
+from shared.signing import serializer
 
 RENEWED_AFTER = timedelta(minutes=5)
 """A cookie is written anew when it is that old: not at every request, and often enough."""
@@ -52,10 +52,8 @@ class Seal:
     """Signs what a browser keeps for us. Time is an argument."""
 
     def __init__(self, keys: Sequence[str], idle: timedelta, life: timedelta) -> None:
-        options = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
-        newest_last = list(reversed(keys))
-        self._sessions = URLSafeSerializer(newest_last, salt="session", signer_kwargs=options)
-        self._forms = URLSafeSerializer(newest_last, salt="form", signer_kwargs=options)
+        self._sessions = serializer(keys, "session")
+        self._forms = serializer(keys, "form")
         self._idle = idle
         self._life = life
 

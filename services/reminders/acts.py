@@ -42,15 +42,32 @@ def acknowledge(case: Case, by: str, now: datetime, world: World) -> Outcome:
 
 def snooze(case: Case, by: str, until: datetime, now: datetime, world: World) -> Outcome:
     """Put it off until a time, as far as the policy allows."""
-    longest = later(
-        world.calendars.of(world.people.get(by)), now, case.policy.snoozed_for, _away(by, world)
-    )
-    if not now < until <= longest:
-        return Refused(f"it can be put off to a time to come, by {case.policy.snoozed_for} at most")
+    if not now < until <= latest(case, by, now, world):
+        return Refused("it can be put off to a time to come, and no further than its policy says")
     last = case.quiet[-1] if case.quiet else None
     if last and (last.by, last.until) == (by, until) and case.live:
         return Turn(case)
     return _put_off(case, by, now, until, world)
+
+
+def latest(case: Case, by: str, now: datetime, world: World) -> datetime:
+    """Until when somebody can put it off at most."""
+    calendar = world.calendars.of(world.people.get(by))
+    return later(calendar, now, case.policy.snoozed_for, _away(by, world))
+
+
+def concerns(case: Case, person_id: str) -> bool:
+    """Whether it is somebody's, or was brought to somebody."""
+    return person_id == case.deadline.owner_id or person_id in case.told
+
+
+def refused(case: Case, by: str) -> Refused | None:
+    """Why somebody can do nothing with it any more, whatever it is."""
+    if reason := _ENDED.get(case.deadline.status):
+        return Refused(reason)
+    if not concerns(case, by):
+        return Refused(f"it is for {case.deadline.owner_id}, and {by} was never told of it")
+    return None
 
 
 def hand_on(case: Case, by: str, to: str, now: datetime, world: World) -> Outcome:
@@ -58,8 +75,8 @@ def hand_on(case: Case, by: str, to: str, now: datetime, world: World) -> Outcom
     deadline = case.deadline
     if to == deadline.owner_id and deadline.status not in domain.ENDED:
         return Turn(case)
-    if refused := _refused(case, by):
-        return refused
+    if reason := refused(case, by):
+        return reason
     if failure := world.person(to).failure(now):
         return Refused(f"{to} {_AWAY[failure]}")
     moved = DeadlineMoved(
@@ -81,8 +98,8 @@ def done(case: Case, by: str, now: datetime, world: World) -> Outcome:
     deadline = case.deadline
     if deadline.status == Status.MET:
         return Turn(case)
-    if refused := _refused(case, by):
-        return refused
+    if reason := refused(case, by):
+        return reason
     met = DeadlineMet(
         deadline_id=deadline.id,
         subject_id=deadline.subject_id,
@@ -96,8 +113,8 @@ def done(case: Case, by: str, now: datetime, world: World) -> Outcome:
 
 
 def _put_off(case: Case, by: str, now: datetime, until: datetime, world: World) -> Outcome:
-    if refused := _refused(case, by):
-        return refused
+    if reason := refused(case, by):
+        return reason
     if not case.live:
         return Refused("its clock stands still")
     if len(case.quiet) >= case.policy.put_off_times:
@@ -107,14 +124,6 @@ def _put_off(case: Case, by: str, now: datetime, until: datetime, world: World) 
     before = tuple(replace(one, until=min(one.until, max(now, one.since))) for one in case.quiet)
     quiet = (*before, Quiet(since=now, until=until, by=by))
     return Turn(planned(replace(case, quiet=quiet, returns=True), world))
-
-
-def _refused(case: Case, by: str) -> Refused | None:
-    if reason := _ENDED.get(case.deadline.status):
-        return Refused(reason)
-    if by != case.deadline.owner_id and by not in case.told:
-        return Refused(f"it is for {case.deadline.owner_id}, and {by} was never told of it")
-    return None
 
 
 def _away(person_id: str, world: World) -> list[tuple[datetime, datetime]]:

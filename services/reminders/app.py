@@ -2,15 +2,21 @@
 
 from prometheus_client import Counter
 
+from services.reminders.addresses import Addresses
+from services.reminders.commands import Commands
 from services.reminders.config import Settings
 from services.reminders.delivery.build import channels
 from services.reminders.delivery.loop import Delivery
 from services.reminders.handlers import RemindersWork
 from services.reminders.outgoing import Outgoing
+from services.reminders.pages.desk import Desk
+from services.reminders.pages.routes import House, build_router
+from services.reminders.reading import Reading
 from services.reminders.recalculation import Recalculation
 from services.reminders.repository import INDEXES, Repository
 from services.reminders.sending import Limits
 from services.reminders.timers import Timers
+from shared.pages.rendering import Pages
 from shared.runtime import Plumbing, Service
 
 
@@ -35,8 +41,9 @@ def build(plumbing: Plumbing[Settings]) -> Service:
         ["channel", "outcome"],
         registry=plumbing.metrics.registry,
     )
+    outgoing = Outgoing(plumbing.database)
     delivery = Delivery(
-        outgoing=Outgoing(plumbing.database),
+        outgoing=outgoing,
         senders=channels(settings),
         outbox=plumbing.outbox,
         relay=plumbing.relay,
@@ -47,9 +54,19 @@ def build(plumbing: Plumbing[Settings]) -> Service:
         ),
         count=lambda channel, outcome: deliveries.labels(channel, outcome).inc(),
     )
+    house = House(
+        desk=Desk(Pages("services.reminders.pages")),
+        reading=Reading(repository, outgoing, world),
+        commands=Commands(
+            repository=repository, outbox=plumbing.outbox, relay=plumbing.relay, world=world
+        ),
+        addresses=Addresses(plumbing.database),
+        links=settings.links(),
+    )
     return Service(
         name="reminders",
         work=lambda: RemindersWork(repository, world),
         indexes=INDEXES,
+        router=build_router(house),
         loops=(timers.run, recalculation.run, delivery.run),
     )

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import AnyHttpUrl, Field, SecretStr
 from pydantic_settings import BaseSettings
 
 from services.reminders import files
 from services.reminders.calendars import Calendars
 from services.reminders.policies import Policies, standard
+from services.reminders.tokens import Links
 from services.reminders.world import World
 from shared.config import KafkaSettings, ServiceSettings
 from shared.contracts.values import Email
+from shared.signing import Keys, split
 from shared.smtp import SmtpSettings
 
 
@@ -52,6 +54,20 @@ class RulesSettings(BaseSettings):
 class Settings(RulesSettings, SmtpSettings, ServiceSettings):
     """Everything the service reads."""
 
+    reminders_url: AnyHttpUrl = Field(
+        AnyHttpUrl("http://127.0.0.1:8082"),
+        description="address of the links in messages, as people open it",
+    )
+    link_key: Keys = Field(
+        description="keys of 32 characters or more that sign links, separated by spaces: "
+        "the first one signs, links signed with the others still count"
+    )
+    link_life: timedelta = Field(
+        timedelta(days=30),
+        gt=timedelta(0),
+        le=timedelta(days=3660),
+        description="how long a message can be acted from",
+    )
     mail_unsubscribe: Email | None = Field(
         None, description="who takes people off summaries and notices; none: no List-Unsubscribe"
     )
@@ -83,3 +99,7 @@ class Settings(RulesSettings, SmtpSettings, ServiceSettings):
     patience_important: timedelta = Field(
         timedelta(minutes=15), description="the same for important messages with another channel"
     )
+
+    def links(self) -> Links:
+        """Makes the links in messages, and understands them."""
+        return Links(str(self.reminders_url), split(self.link_key), self.link_life)

@@ -123,9 +123,9 @@ class Outgoing:
         wanted = {r.recipient_id for r in reminders} | {
             person for r in every for person in r.unreached
         }
-        people = await self._recipients(wanted)
+        people = await self.recipients(wanted)
         heads = {p.reports_to for p in people.values() if p.reports_to} - people.keys()
-        people |= await self._recipients(heads)
+        people |= await self.recipients(heads)
         return Known(
             people=people,
             deadlines=await self._standing({r.deadline_id for r in every if r.deadline_id}),
@@ -148,7 +148,15 @@ class Outgoing:
         writes = [update for fate in held for update in _updates(fate, closed)]
         writes += await self._left_over([f for f in held if f.state != "pending"], now, session)
         await write(self._reminders, writes, session=session)
-        await add(self._reminders, [one for fate in held for one in fate.new], now, session)
+        new = [one for fate in held for one in fate.new]
+        await add(self._reminders, new, now, session)
+        # Whom a message is brought to has been told, and so may act on it.
+        told = [
+            UpdateOne({"_id": one.deadline_id}, {"$addToSet": {"told": one.recipient_id}})
+            for one in new
+            if one.deadline_id
+        ]
+        await write(self._deadlines, told, session=session)
         await write(
             self._gone,
             [
@@ -159,6 +167,12 @@ class Outgoing:
             session=session,
         )
         return held
+
+    async def recipients(self, ids: Iterable[str]) -> dict[str, Recipient]:
+        """Those of these people whom the directory knows."""
+        wanted = sorted(ids)
+        rows = await find(self._people, {"_id": {"$in": wanted}}) if wanted else []
+        return {row["_id"]: _recipient(row) for row in rows if "name" in row}
 
     async def _members(self, digests: Sequence[str]) -> dict[str, tuple[Reminder, ...]]:
         gathered: dict[str, list[Reminder]] = {digest: [] for digest in digests}
@@ -173,11 +187,6 @@ class Outgoing:
                 (to_reminder(row) for row in rows), key=lambda r: (r.due_at is None, r.due_at, r.id)
             )
         return {digest: tuple(reminders) for digest, reminders in gathered.items()}
-
-    async def _recipients(self, ids: Iterable[str]) -> dict[str, Recipient]:
-        wanted = sorted(ids)
-        rows = await find(self._people, {"_id": {"$in": wanted}}) if wanted else []
-        return {row["_id"]: _recipient(row) for row in rows if "name" in row}
 
     async def _standing(self, ids: Iterable[str]) -> dict[str, DeadlineNow]:
         rows = await find(
@@ -309,4 +318,5 @@ def _recipient(row: Document) -> Recipient:
         quiet_hours=tuple(QuietHours.model_validate(one) for one in row.get("quiet_hours", ())),
         digest=dict(row.get("digest", ())),
         digest_at=row.get("digest_at", "08:00"),
+        addresses=row.get("addresses", 0),
     )

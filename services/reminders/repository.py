@@ -38,12 +38,19 @@ from shared.mongo import (
 )
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
-    "deadlines": [IndexModel("owner_id"), IndexModel([("concerned", 1), ("_id", 1)])],
+    "deadlines": [
+        IndexModel([("owner_id", 1), ("due_at", 1), ("_id", 1)]),
+        IndexModel([("concerned", 1), ("_id", 1)]),
+    ],
     "timers": [IndexModel("at")],
     "rechecks": [IndexModel("at")],
     "marks": [],
     **outgoing.INDEXES,
-    "people": [IndexModel([("roles", 1), ("_id", 1)])],
+    "people": [
+        IndexModel([("roles", 1), ("_id", 1)]),
+        IndexModel("reports_to"),
+        IndexModel("email"),
+    ],
 }
 
 

@@ -14,6 +14,8 @@ from shared.contracts.ids import derived
 EMAIL = "email"
 DIGEST = "digest"
 UNDELIVERED = "undelivered"
+ADDRESS = "address"
+"""The own page has a new address."""
 ANY_KIND = "*"
 
 RETRY_BASE, RETRY_CAP = timedelta(seconds=5), timedelta(hours=1)
@@ -43,6 +45,8 @@ class Recipient:
     quiet_hours: tuple[QuietHours, ...] = ()
     digest: Mapping[str, str] = field(default_factory=dict)
     digest_at: str = "08:00"
+    addresses: int = 0
+    """Of the own page: how many were closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

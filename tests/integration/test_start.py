@@ -16,6 +16,7 @@ GOOD = {
     "TAHVIL_HTTP_PASSWORD": PASSWORD,
     "TAHVIL_SMTP_HOST": "127.0.0.1",
     "TAHVIL_SESSION_KEY": "a-key-of-the-tests-longer-than-32-characters",
+    "TAHVIL_LINK_KEY": "a-key-of-the-tests-longer-than-32-characters",
     "TAHVIL_CONNECT_TIMEOUT": "PT1S",
 }
 

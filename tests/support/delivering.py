@@ -64,6 +64,7 @@ class Desk:
             "mongo_uri": SecretStr(self.uri),
             "mongo_database": self.name,
             "http_password": PASSWORD,
+            "link_key": SecretStr("k" * 32),
             "smtp_host": self.smtp.host,
             "smtp_port": self.smtp.port or 1,
             "smtp_security": "none",

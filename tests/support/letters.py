@@ -5,15 +5,18 @@ from typing import Any, Literal
 
 from services.reminders.delivery.writing import Letter
 from services.reminders.domain import Reminder
-from services.reminders.sending import DIGEST, UNDELIVERED, Pending, Recipient
+from services.reminders.sending import ADDRESS, DIGEST, UNDELIVERED, Pending, Recipient
+from services.reminders.tokens import Links
 from tests.support.builders import NOON
 
 DUE = NOON + timedelta(hours=3)
 NAMES = {"mia": "Mia Rahimi", "reza": "رضا کاظمی"}
 FAMILIES = (
     "before", "due", "due-late", "escalated", "returned", "recalculated", "notification",
-    "undelivered", "digest",
+    "undelivered", "address", "digest",
 )  # fmt: skip
+
+LINKS = Links("https://reminders.example.com", ["k" * 32], timedelta(days=30))
 
 _TITLES = {"en": "Call the customer and introduce yourself", "fa": "تماس با مشتری و معرفی خود"}
 _ACCOUNTS = {"en": "Rahimi Trading", "fa": "بازرگانی رحیمی"}
@@ -74,6 +77,9 @@ def letter(family: str, language: Literal["en", "fa"]) -> Letter:
             language,
             unreached=("mia" if language == "fa" else "reza",),
             reason="email: the server refused the address (550); sms: no such channel is set up",
+        ),
+        "address": Reminder(
+            id="a-1", recipient_id=_RECIPIENTS[language].id, kind=ADDRESS, title="-", important=True
         ),
         "digest": Reminder(
             id="g-1", recipient_id="mia", kind=DIGEST, title="*", due_at=NOON, gathers=True

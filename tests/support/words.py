@@ -1,4 +1,4 @@
-"""The messages of the pages, and the Persian catalog brought up to them: `make words`."""
+"""The messages of the pages, and the Persian catalogs brought up to them: `make words`."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -8,12 +8,11 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-PAGES = Path("services/handoff/pages")
-CATALOG = PAGES / "locale" / "fa.po"
+PAGES = (Path("shared/pages"), Path("services/handoff/pages"), Path("services/reminders/pages"))
 KEYWORDS = {"say": None, "label": None, "N_": None, "say_many": (1, 2)}
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 HEADER = """\
-# The pages of handoff in Persian. `make words` brings it up to the messages of the pages.
+# The pages in Persian. `make words` brings it up to their messages.
 msgid ""
 msgstr ""
 "Language: fa\\n"
@@ -23,20 +22,24 @@ msgstr ""
 """
 
 
-def messages() -> Iterator[str | tuple[str, ...]]:
+def messages(pages: Path) -> Iterator[str | tuple[str, ...]]:
     """Every message of code and templates."""
-    for _, _, message, _, _ in extract_from_dir(PAGES, METHODS, keywords=KEYWORDS):
+    for _, _, message, _, _ in extract_from_dir(pages, METHODS, keywords=KEYWORDS):
         yield message
 
 
-def catalog() -> Catalog:
-    with CATALOG.open("rb") as file:
+def catalog(pages: Path) -> Catalog:
+    with _file(pages).open("rb") as file:
         return read_po(file, locale="fa")
 
 
-def main() -> None:
-    known, found = catalog(), Catalog(locale="fa")
-    for message in messages():
+def _file(pages: Path) -> Path:
+    return pages / "locale" / "fa.po"
+
+
+def bring_up(pages: Path) -> None:
+    known, found = catalog(pages), Catalog(locale="fa")
+    for message in messages(pages):
         one = message if isinstance(message, str) else message[0]
         said = known.get(one)
         found.add(message, said.string if said else "")
@@ -44,8 +47,9 @@ def main() -> None:
             print(f"to be translated: {one}")
     text = BytesIO()
     write_po(text, found, sort_output=True, width=100, omit_header=True, no_location=True)
-    CATALOG.write_bytes(HEADER.encode() + text.getvalue())
+    _file(pages).write_bytes(HEADER.encode() + text.getvalue())
 
 
 if __name__ == "__main__":
-    main()
+    for one in PAGES:
+        bring_up(one)

@@ -313,7 +313,9 @@ def test_snoozing_has_an_end_and_a_number_of_times() -> None:
     for until in (EARLY, EARLY + 3 * DAY):
         refused = acts.snooze(case, "mia", until, EARLY, within)
         assert isinstance(refused, Refused)
-        assert refused.reason == "it can be put off to a time to come, by 2 days at most"
+        assert refused.reason == (
+            "it can be put off to a time to come, and no further than its policy says"
+        )
     for number in (1, 2):
         outcome = acts.snooze(case, "mia", NOON + number * HOUR, NOON - HOUR, within)
         assert isinstance(outcome, Turn)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,37 +13,39 @@ from services.handoff.assignment import Tier
 from services.handoff.checklists import Deal, Step
 from services.handoff.lifecycle import Act, Refused
 from services.handoff.obligations import Kind
-from services.handoff.pages.rendering import Pages
 from services.handoff.pages.words import (
     KIND,
     OWED,
     PART,
+    SENTENCES,
     STATUS,
     TIER,
     VERDICT,
-    Sayings,
     listed,
     parts,
 )
-from services.handoff.pages.writing import Writer
 from services.handoff.rules import COUNTED
 from services.handoff.states import Account, Deadline, Handoff, Status
 from services.handoff.tiers import Facts, TierRules, tier_of
 from services.handoff.verdicts import Reason
 from shared.contracts.deals import Package
 from shared.contracts.values import Money
+from shared.pages.rendering import Pages
+from shared.pages.sayings import Sayings
+from shared.pages.writing import Writer
 from tests.support.builders import NOON, rules
-from tests.support.words import catalog, messages
+from tests.support.words import PAGES, catalog, messages
 
-PAGES = Pages()
-FA = PAGES.writer("fa", "Asia/Tehran")
-EN = PAGES.writer("en", "Europe/London")
+HANDOFF = Pages("services.handoff.pages")
+FA = HANDOFF.writer("fa", "Asia/Tehran")
+EN = HANDOFF.writer("en", "Europe/London")
 _HOLE = re.compile(r"%\((\w+)\)s")
 
 
-def test_every_message_is_in_persian_and_none_is_left_over() -> None:
-    known = catalog()
-    wanted = {one if isinstance(one, str) else one[0] for one in messages()}
+@pytest.mark.parametrize("pages", PAGES, ids=str)
+def test_every_message_is_in_persian_and_none_is_left_over(pages: Path) -> None:
+    known = catalog(pages)
+    wanted = {one if isinstance(one, str) else one[0] for one in messages(pages)}
     assert not wanted - {one.id if isinstance(one.id, str) else one.id[0] for one in known}
     for one in known:
         if not one.id:
@@ -101,17 +104,17 @@ def _refusals() -> list[str]:
 
 @pytest.mark.parametrize("reason", _refusals())
 def test_every_refusal_is_said_in_persian(reason: str) -> None:
-    said = Sayings().said(reason, FA, {"mia": "میا", "sam": "سام"})
+    said = Sayings(SENTENCES).said(reason, FA, {"mia": "میا", "sam": "سام"})
     left = re.sub(r"<[^>]*>|welcome-call|nothing|kick-off|last", "", said)
     assert not re.search("[A-Za-z]", left), said
-    assert Sayings().said(reason, EN, {"mia": "mia", "sam": "sam"}).striptags() == reason
+    assert Sayings(SENTENCES).said(reason, EN, {"mia": "mia", "sam": "sam"}).striptags() == reason
 
 
 def test_the_company_s_own_words_stay_as_they_are() -> None:
-    assert Sayings().said("Send <flowers>", FA, {}) == "<bdi>Send &lt;flowers&gt;</bdi>"
+    assert Sayings(SENTENCES).said("Send <flowers>", FA, {}) == "<bdi>Send &lt;flowers&gt;</bdi>"
     titles = [step.title for step in LISTED.steps]
-    assert all("bdi" not in Sayings().said(title, FA, {}) for title in titles)
-    told = Sayings().said("Settle the dispute: wrong size", FA, {})
+    assert all("bdi" not in Sayings(SENTENCES).said(title, FA, {}) for title in titles)
+    told = Sayings(SENTENCES).said("Settle the dispute: wrong size", FA, {})
     assert told == "حل اختلاف: <bdi>wrong size</bdi>"
 
 
@@ -125,7 +128,7 @@ def test_why_a_tier_is_said_in_persian() -> None:
         (TierRules(), members),
     ):
         _, reason = tier_of(of, Tier.REGIONAL, setting)
-        assert re.search("[آ-ی]", Sayings().said(reason, FA, {}).striptags()), reason
+        assert re.search("[آ-ی]", Sayings(SENTENCES).said(reason, FA, {}).striptags()), reason
 
 
 def test_lists_are_sentences() -> None:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from services.handoff.pages.rendering import Pages
-from services.handoff.pages.writing import Writer, isolated, undirected
 from shared.contracts.values import Money
+from shared.pages.rendering import Pages
+from shared.pages.writing import Writer, isolated, undirected
 
-PAGES = Pages()
+PAGES = Pages("services.handoff.pages")
 FA = PAGES.writer("fa", "Asia/Tehran")
 EN = PAGES.writer("en", "Europe/London")
 MONTHS = "فروردین اردیبهشت خرداد تیر مرداد شهریور مهر آبان آذر دی بهمن اسفند".split()

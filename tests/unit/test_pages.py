@@ -14,11 +14,9 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from services.handoff.pages import customer, detail, inbox, portfolio
-from services.handoff.pages.catalog import Language
 from services.handoff.pages.forms import Typed, lines, package
-from services.handoff.pages.rendering import Frame, Pages
 from services.handoff.pages.summary import Reader
-from services.handoff.pages.words import DONE, TIER, Sayings
+from services.handoff.pages.words import DONE, SENTENCES, TIER
 from services.handoff.people import Person
 from services.handoff.states import Status
 from services.handoff.verdicts import Reason
@@ -37,10 +35,13 @@ from services.handoff.views import (
 )
 from shared.contracts.deals import Contact, Package, Relationship
 from shared.contracts.values import Money
+from shared.pages.catalog import Language
+from shared.pages.rendering import Frame, Pages
+from shared.pages.sayings import Sayings
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-PAGES = Pages()
-SAYINGS = Sayings()
+PAGES = Pages("services.handoff.pages")
+SAYINGS = Sayings(SENTENCES)
 HOSTILE = "<script>alert(1)</script>\"'><b onx=1>\u202e{{ 7*7 }} %(x)s &amp;"
 LANGUAGES: tuple[Language, ...] = ("en", "fa")
 

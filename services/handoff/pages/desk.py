@@ -13,15 +13,16 @@ from fastapi.routing import APIRoute
 from markupsafe import Markup
 from typing_extensions import override
 
-from services.handoff.pages.catalog import LANGUAGES, N_, Language
-from services.handoff.pages.rendering import Frame, Pages
 from services.handoff.pages.summary import Reader
-from services.handoff.pages.words import Sayings
+from services.handoff.pages.words import SENTENCES
 from services.handoff.people import Person
 from services.handoff.rights import Viewer
 from services.handoff.sessions import Sessions
 from shared.contracts.directory import Role
 from shared.errors import Transient
+from shared.pages.catalog import LANGUAGES, N_, Language
+from shared.pages.rendering import Frame, Pages
+from shared.pages.sayings import Sayings
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +76,7 @@ class Desk:
     def __init__(self, pages: Pages, sessions: Sessions, now: Callable[[], datetime]) -> None:
         self._pages = pages
         self._sessions = sessions
-        self._sayings = Sayings()
+        self._sayings = Sayings(SENTENCES)
         self._now = now
         self.static = pages.static
 

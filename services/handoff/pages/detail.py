@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from services.handoff.pages.catalog import N_
 from services.handoff.pages.summary import (
     Due,
     Reader,
@@ -20,6 +19,7 @@ from services.handoff.states import Status
 from services.handoff.verdicts import Reason
 from services.handoff.views import DidView, ExplanationView, HandoffView
 from shared.contracts.deals import Package
+from shared.pages.catalog import N_
 
 _SHOWN = 12
 """Names of one verdict shown at once; the rest is a click away."""

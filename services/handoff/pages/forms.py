@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pydantic import ValidationError
 from typing_extensions import override
 
-from services.handoff.pages.catalog import N_
 from shared.contracts.deals import Contact, Package, Relationship
+from shared.pages.catalog import N_
 
 MOST_LINES = 50
 NOTHING = Package()

@@ -17,7 +17,6 @@ from services.handoff.assignment import Tier
 from services.handoff.commands import Commands, Unknown
 from services.handoff.lifecycle import Outcome, Refused
 from services.handoff.pages import customer, detail, forms, inbox, portfolio
-from services.handoff.pages.catalog import LANGUAGES, N_
 from services.handoff.pages.desk import LANGUAGE, Desk
 from services.handoff.pages.portfolio import Order
 from services.handoff.pages.words import DONE, TIER
@@ -27,6 +26,7 @@ from services.handoff.sessions import Sessions, local
 from services.handoff.states import LIVE
 from services.handoff.views import AccountRow, HandoffView
 from shared.contracts.values import Id
+from shared.pages.catalog import LANGUAGES, N_
 
 T = TypeVar("T")
 

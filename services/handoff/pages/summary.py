@@ -7,11 +7,12 @@ from datetime import datetime
 from markupsafe import Markup
 
 from services.handoff.assignment import Tier
-from services.handoff.pages.words import KIND, STATUS, TIER, Sayings, listed, parts
-from services.handoff.pages.writing import Clock, Writer, isolated
+from services.handoff.pages.words import KIND, STATUS, TIER, listed, parts
 from services.handoff.states import Status
 from services.handoff.steps import CLOCKS
 from services.handoff.views import DeadlineView, HandoffView, ObligationView, StepView
+from shared.pages.sayings import Sayings
+from shared.pages.writing import Clock, Writer, isolated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

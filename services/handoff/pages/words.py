@@ -1,11 +1,9 @@
 """What the rules call things, and what they say in English, in words for a reader.
 
-The rules answer in English sentences, some of which are stored with the states (why a handoff
-went where it went, why a tier). They are recognised here by their form and said anew in the
-reader's language; what is not recognised, such as a step a company named itself, stays as it is.
+Some sentences of the rules are stored with the states: why a handoff went where it went, why a
+tier. A step that a company named itself stays as it is.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -13,10 +11,10 @@ from markupsafe import Markup
 
 from services.handoff.assignment import Tier
 from services.handoff.obligations import Kind
-from services.handoff.pages.catalog import N_
-from services.handoff.pages.writing import Writer, isolated
 from services.handoff.states import Status
 from services.handoff.verdicts import Reason
+from shared.pages.catalog import N_
+from shared.pages.writing import Writer, isolated
 
 STATUS: Mapping[Status, str] = MappingProxyType({
     Status.UNASSIGNED: N_("Waits for a manager"),
@@ -177,35 +175,6 @@ SENTENCES: Sequence[str] = (
     N_("a step can only be moved by %(who)s or the head"),
     N_("the step '%(step)s' is due then already"),
 )  # fmt: skip
-"""What the rules say, by form. `why` is a sentence of its own, `who` a person's id."""
-
-_HOLES = re.compile(r"%\\\((\w+)\\\)s|%\((\w+)\)s")
-
-
-def _form(sentence: str) -> re.Pattern[str]:
-    return re.compile(_HOLES.sub(r"(?P<\1\2>.+)", re.escape(sentence)), re.DOTALL)
-
-
-class Sayings:
-    """Says in a reader's language what the rules have said in English."""
-
-    def __init__(self) -> None:
-        self._fixed = {one for one in SENTENCES if "%(" not in one}
-        self._forms = [(one, _form(one)) for one in SENTENCES if "%(" in one]
-
-    def said(self, text: str, writer: Writer, names: Mapping[str, str]) -> Markup:
-        """The sentence; `names`: of people, by id."""
-        if text in self._fixed:
-            return writer.say(text)
-        for sentence, form in self._forms:
-            if found := form.fullmatch(text):
-                parts = found.groupdict()
-                if why := parts.pop("why", None):
-                    return writer.say(sentence, **parts, why=self.said(why, writer, names))
-                if who := parts.pop("who", None):
-                    return writer.say(sentence, who=names.get(who, who))
-                return writer.say(sentence, **parts)
-        return isolated(text)
 
 
 def listed(parts: Sequence[Markup], writer: Writer) -> Markup:

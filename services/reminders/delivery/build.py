@@ -21,7 +21,7 @@ WEBHOOK = "webhook"
 
 def channels(settings: Settings) -> Mapping[str, Sender]:
     """The channels by their kind, as the directory spells it."""
-    writer = Writer()
+    writer = Writer(settings.links())
     unsubscribe = settings.mail_unsubscribe
     made: dict[str, Sender] = {EMAIL: Mail(settings, writer, unsubscribe)}
     bots: Sequence[tuple[Provider, str, SecretStr | None]] = (

@@ -8,8 +8,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, format_timedelta, get_timezone_location
-from persiantools import digits
-from persiantools.jdatetime import JalaliDateTime
+
+from shared import persian
 
 CATALOGS: Final = Path(__file__).parent.parent / "locale"
 """One catalog a language; English is the language of the templates themselves."""
@@ -21,7 +21,6 @@ FONTS: Final[Mapping[str, str]] = MappingProxyType(
         "fa": "Vazirmatn, Vazir, Segoe UI, Tahoma, DejaVu Sans, sans-serif",
     }
 )
-_FIRST_JALALI, _LAST_JALALI = 623, 9990  # Gregorian years that are wholly in the library's range
 
 
 def moment(at: datetime, language: str, time_zone: str) -> str:
@@ -34,10 +33,10 @@ def moment(at: datetime, language: str, time_zone: str) -> str:
     place = "UTC" if time_zone == "UTC" else place
     if language != "fa":
         return f"{format_datetime(local, 'EEEE, d MMMM yyyy, HH:mm', locale='en')} ({place})"
-    if not _FIRST_JALALI <= local.year <= _LAST_JALALI:
-        return numerals(f"{local:%Y-%m-%d %H:%M} ({place})", language)
-    jalali = JalaliDateTime.to_jalali(local)  # type: ignore[no-untyped-call]
-    day = jalali.strftime("%A {} %B %Y، ساعت %H:%M", locale="fa").format(jalali.day)
+    try:
+        day = f"{persian.weekday(local)} {persian.day(local.date())}، ساعت {local:%H:%M}"
+    except ValueError:
+        day = f"{local:%Y-%m-%d %H:%M}"
     return numerals(f"{day} ({place})", language)
 
 
@@ -48,5 +47,4 @@ def length(span: timedelta, language: str) -> str:
 
 def numerals(text: str, language: str) -> str:
     """Persian digits in Persian."""
-    converted: str = digits.en_to_fa(text) if language == "fa" else text
-    return converted
+    return persian.numerals(text) if language == "fa" else text

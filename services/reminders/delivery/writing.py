@@ -20,7 +20,8 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from services.reminders.delivery import language
 from services.reminders.domain import Kind, Reminder
-from services.reminders.sending import Pending, Recipient
+from services.reminders.sending import ADDRESS, Pending, Recipient
+from services.reminders.tokens import Links
 
 Family = Literal[
     "before",
@@ -30,6 +31,7 @@ Family = Literal[
     "recalculated",
     "notification",
     "undelivered",
+    "address",
     "digest",
 ]
 Form = Literal["mail.txt", "mail.html", "chat.txt"]
@@ -65,13 +67,14 @@ class Writer:
     gives to an HTML template for safe.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, links: Links) -> None:
+        self._links = links
         self._plain = {name: environment(name, html=False) for name in language.DIRECTIONS}
         self._html = {name: environment(name, html=True) for name in language.DIRECTIONS}
 
     def write(self, letter: Letter, form: Form) -> Written:
         """A message in one of its forms."""
-        spoken, view = letter.recipient.language, _view(letter)
+        spoken, view = letter.recipient.language, _view(letter, self._links)
         words: Any = self._plain[spoken].get_template("words.jinja").make_module({"m": view})
         written = (self._html if form == "mail.html" else self._plain)[spoken]
         text = written.get_template(form).render(m=view)
@@ -85,7 +88,7 @@ def family(reminder: Reminder) -> Family:
     if reminder.unreached:
         return "undelivered"
     if reminder.deadline_id is None:
-        return "notification"
+        return "address" if reminder.kind == ADDRESS else "notification"
     return _OF_KIND.get(reminder.kind, "escalated")
 
 
@@ -109,10 +112,10 @@ _JOINERS = "\u200c\u200d"
 """Of Persian and other scripts: part of the word, though Python calls them not printable."""
 
 
-def _view(letter: Letter) -> dict[str, Any]:
+def _view(letter: Letter, links: Links) -> dict[str, Any]:
     reminder, recipient = letter.item.reminder, letter.recipient
     members = letter.item.members[:LISTED]
-    shared = _about(reminder, letter)
+    shared = _about(reminder, letter, links)
     title = shared["title"]
     left = len(letter.item.members) - len(members)
     return shared | {
@@ -122,19 +125,23 @@ def _view(letter: Letter) -> dict[str, Any]:
         "name": one_line(recipient.name),
         "headline": f"{title} - {shared['account']}" if shared["account"] else title,
         "late": reminder.late_by and language.length(reminder.late_by, recipient.language),
-        "listed": [_about(member, letter) for member in members],
+        "listed": [_about(member, letter, links) for member in members],
         "total": len(letter.item.members),
         "count": language.numerals(str(len(letter.item.members)), recipient.language),
         "left": left,
+        "page": links.page(recipient.id, recipient.addresses),
         "left_shown": language.numerals(str(left), recipient.language),
     }
 
 
-def _about(reminder: Reminder, letter: Letter) -> dict[str, Any]:
+def _about(reminder: Reminder, letter: Letter, links: Links) -> dict[str, Any]:
     to = letter.recipient
     gone = reminder.unreached[-1] if reminder.unreached else None
+    # A link lives from then on, not from when it is sent: a message sent again is the same.
+    made_at = letter.item.made_at or letter.now
     return {
         "family": family(reminder),
+        "act": reminder.deadline_id and links.act(reminder.id, to.addresses, made_at),
         "title": one_line(reminder.titles.get(to.language, reminder.title)),
         "account": reminder.account_name and one_line(reminder.account_name),
         "owner": reminder.owner_name and one_line(reminder.owner_name),

@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 from fastapi import status
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from services.handoff.pages import catalog
-from services.handoff.pages.catalog import LANGUAGES, Language
-from services.handoff.pages.writing import Writer, undirected
 from shared import hygiene
+from shared.pages import catalog
+from shared.pages.catalog import LANGUAGES, Language
+from shared.pages.writing import Writer, undirected
 
 _POLICY = "Content-Security-Policy"
 HEADERS: Mapping[str, str] = MappingProxyType(
@@ -45,19 +45,19 @@ class Frame:
 
 
 class Pages:
-    """The templates and the translations, read once."""
+    """The templates and the translations of the pages in a package, read once."""
 
-    def __init__(self) -> None:
-        self._words = catalog.load()
+    def __init__(self, package: str) -> None:
+        self._words = catalog.load(package)
         self._templates = Environment(
-            loader=PackageLoader("services.handoff.pages"),
+            loader=ChoiceLoader([PackageLoader(package), PackageLoader("shared.pages")]),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
             finalize=_plain,
         )
-        folder = resources.files("services.handoff.pages") / "static"
+        folder = resources.files("shared.pages") / "static"
         self._static = {one.name: one.read_bytes() for one in folder.iterdir()}
 
     def writer(self, language: Language, time_zone: str) -> Writer:

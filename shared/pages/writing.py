@@ -6,7 +6,7 @@ time zone. Pure: the moment that is now is an argument.
 
 import gettext
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -14,11 +14,10 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_decimal, get_currency_precision
 from markupsafe import Markup, escape
-from persiantools import digits
-from persiantools.jdatetime import MONTH_NAMES_FA, WEEKDAY_NAMES_FA, JalaliDate
 
-from services.handoff.pages.catalog import Language
+from shared import persian
 from shared.contracts.values import Money
+from shared.pages.catalog import Language
 
 _DIRECTING = dict.fromkeys(
     map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -96,7 +95,7 @@ class Writer:
 
     def percent(self, percent: int) -> str:
         """`percent`: 0-100."""
-        return f"{self._digits(str(percent))}{'٪' if self.language == 'fa' else '%'}"
+        return f"{self.digits(str(percent))}{'٪' if self.language == 'fa' else '%'}"
 
     def money(self, money: Money) -> str:
         """The amount, with cents where there are any, and the code of the currency."""
@@ -114,17 +113,19 @@ class Writer:
 
     def day(self, at: datetime) -> Markup:
         """A day with its year."""
-        return self._time(at, self._day(self._local(at)))
+        return self._time(at, self._day(self._local(at).date()))
+
+    def weekday(self, on: date) -> str:
+        """A day with its name."""
+        name = format_date(on, "EEE", locale="en")
+        return f"{persian.weekday(on) if self.language == 'fa' else name} {self._day(on)}"
 
     def moment(self, at: datetime) -> Markup:
         """A day of the week, the date and the time of day."""
         local = self._local(at)
-        if self.language == "fa":
-            weekday = WEEKDAY_NAMES_FA[(local.weekday() + 2) % 7]
-            text = f"{weekday} {self._day(local)}، {self._digits(f'{local:%H:%M}')}"
-        else:
-            text = f"{format_date(local, 'EEE', locale='en')} {self._day(local)}, {local:%H:%M}"
-        return self._time(at, text)
+        comma = "،" if self.language == "fa" else ","
+        clock = self.digits(f"{local:%H:%M}")
+        return self._time(at, f"{self.weekday(local.date())}{comma} {clock}")
 
     def clock(self, due: datetime, now: datetime) -> Clock:
         """How much time is left, or how late it is, in the largest unit that says enough."""
@@ -146,14 +147,13 @@ class Writer:
             return self.say_many("%(number)s hour", "%(number)s hours", minutes // 60)
         return self.say_many("%(number)s minute", "%(number)s minutes", minutes)
 
-    def _day(self, local: datetime) -> str:
+    def _day(self, on: date) -> str:
         if self.language == "en":
-            return f"{local.day} {format_date(local, 'MMM', locale='en')} {local.year}"
+            return f"{on.day} {format_date(on, 'MMM', locale='en')} {on.year}"
         try:
-            jalali = JalaliDate(local.date())  # type: ignore[no-untyped-call]
-        except ValueError:  # before its first year or after its last
-            return self._digits(f"{local:%Y-%m-%d}")
-        return self._digits(f"{jalali.day} {MONTH_NAMES_FA[jalali.month]} {jalali.year}")
+            return persian.day(on)
+        except ValueError:
+            return self.digits(f"{on:%Y-%m-%d}")
 
     def _local(self, at: datetime) -> datetime:
         try:
@@ -166,12 +166,13 @@ class Writer:
         return Markup('<time datetime="{}">{}</time>').format(stamp, text)
 
     def _decimal(self, number: int | Decimal, pattern: str) -> str:
-        return self._digits(
+        return self.digits(
             format_decimal(number, pattern, locale=self.language, numbering_system="default")
         )
 
-    def _digits(self, text: str) -> str:
-        return digits.en_to_fa(text) if self.language == "fa" else text
+    def digits(self, text: str) -> str:
+        """In the digits of the language."""
+        return persian.numerals(text) if self.language == "fa" else text
 
 
 def _filled(message: str, values: dict[str, Markup]) -> Markup:

@@ -1,0 +1,107 @@
+"""Makes answers: pages in the reader's language, and every error as a page.
+
+The address of a page is a secret: it is in no log, and no page or program it leads to hears of it.
+"""
+
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any
+
+import structlog
+from fastapi import Request, Response, status
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from markupsafe import Markup
+from typing_extensions import override
+
+from services.reminders.pages.deadline import Reader
+from services.reminders.pages.words import CLOSED, SENTENCES
+from services.reminders.sending import Recipient
+from shared.errors import Transient
+from shared.pages.catalog import Language
+from shared.pages.rendering import Frame, Pages
+from shared.pages.sayings import Sayings
+from shared.pages.writing import Writer
+
+log = structlog.get_logger(__name__)
+
+SECRET = {"Referrer-Policy": "no-referrer"}
+
+
+class Closed(Exception):
+    """A page is not shown; why is a key of `CLOSED`."""
+
+    def __init__(self, why: str, reader: Recipient | None = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.reader = reader
+
+
+class Desk:
+    """Makes answers for whoever has opened a link."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._sayings = Sayings(SENTENCES)
+        self.static = pages.static
+
+    def writer(self, person: Recipient) -> Writer:
+        """Writes for a person."""
+        return self._pages.writer(person.language, person.time_zone)
+
+    def reader(self, person: Recipient, now: datetime) -> Reader:
+        """A person, as a reader."""
+        return Reader(id=person.id, now=now, writer=self.writer(person), sayings=self._sayings)
+
+    def page(
+        self,
+        template: str,
+        writer: Writer,
+        code: int = status.HTTP_200_OK,
+        *,
+        note: Markup | None = None,
+        refused: Markup | None = None,
+        **content: Any,
+    ) -> Response:
+        """A page. `note`: what was done; `refused`: why it was not."""
+        frame = Frame(writer=writer, note=note, refused=refused)
+        answer = self._pages.response(template, frame, code, **content)
+        answer.headers.update(SECRET)
+        return answer
+
+    def closed(self, request: Request, why: str, person: Recipient | None = None) -> Response:
+        """Why there is no page."""
+        code, title, words = CLOSED[why]
+        accepted = request.headers.get("accept-language", "").lower()
+        guessed: Language = "fa" if accepted.startswith("fa") else "en"
+        writer = self.writer(person) if person else self._pages.writer(guessed, "UTC")
+        return self.page(
+            "closed.html", writer, code, title=writer.say(title), words=writer.say(words)
+        )
+
+    def route_class(self) -> type[APIRoute]:
+        """Routes whose errors are pages."""
+        desk = self
+
+        class PageRoute(APIRoute):
+            @override
+            def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+                handler = super().get_route_handler()
+
+                async def answered(request: Request) -> Response:
+                    try:
+                        return await handler(request)
+                    except Closed as error:
+                        return desk.closed(request, error.why, error.reader)
+                    except RequestValidationError:
+                        return desk.closed(request, "unknown")
+                    except Transient as error:
+                        log.warning("page.waiting", reason=str(error))
+                        return desk.closed(request, "waiting")
+                    except Exception as error:  # noqa: BLE001 - whoever opens a link gets a page
+                        log.error("page.failed", route=self.path, error=type(error).__name__)  # noqa: TRY400
+                        return desk.closed(request, "failed")
+
+                return answered
+
+        return PageRoute

@@ -1,0 +1,445 @@
+"""Acting from a message, the page of one person and the calendar: a running service, real mail."""
+
+import asyncio
+import re
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import icalendar
+import pytest
+import pytest_asyncio
+
+from shared.contracts.deadlines import DeadlineMet
+from shared.contracts.directory import PersonRemoved, Role
+from shared.contracts.reminders import ReminderAcknowledged
+from shared.contracts.topics import Topic
+from tahvil.reading import events
+from tests.support.builders import manager, soon
+from tests.support.links import KEY, Office, deadline, links_of
+from tests.support.system import running_system
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def office() -> AsyncIterator[Office]:
+    with tempfile.TemporaryDirectory() as folder:
+        async with running_system(Path(folder)) as system:
+            system.extra |= {"TAHVIL_LINK_KEY": KEY, "TAHVIL_MESSAGES_PER_HOUR": "500"}
+            await system.start("reminders")
+            office = Office(system)
+            await office.say(
+                manager(name="Mia Rahimi", reports_to="hana"),
+                manager("noah", name="Noah Miller", reports_to="hana"),
+                manager("reza", name="رضا کاظمی", language="fa", time_zone="Asia/Tehran"),
+                manager("hana", name="Hana Head", roles=(Role.HEAD,)),
+                manager("gone", name="Gone Already"),
+                manager("many", name="Many Things"),
+                PersonRemoved(person_id="gone", removed_at=soon()),
+            )
+            yield office
+
+
+async def act_link(office: Office, name: str, person: str = "mia") -> str:
+    """The link in the mail about a deadline that is made for it, and late already."""
+    await office.say(deadline(name, person, minutes=-5))
+    mail = await office.mail(person, f"Step {name}")
+    return next(one for one in links_of(mail) if "/act/" in one).partition("?")[0]
+
+
+async def test_a_mail_scanner_that_opens_every_link_changes_nothing(office: Office) -> None:
+    await act_link(office, "scanned")
+    links = sorted(set(links_of(await office.mail("mia", "Step scanned"))))
+    assert len([one for one in links if "/act/" in one]) == 4
+    assert len([one for one in links if "/my/" in one]) == 1
+    await office.system.settled()
+    before = await office.everything()
+    async with office.browser() as scanner:
+        opened, seen = list(links), set[str]()
+        while opened:
+            link = opened.pop()
+            seen.add(link)
+            for _ in range(2):
+                shown = await scanner.get(link)
+                head = await scanner.head(link)
+                assert (shown.status_code, head.status_code) == (200, 200), link
+                assert head.content == b""
+            found = re.findall(r'(?:href|value)="(/[^"]+|http[^"]+)"', shown.text)
+            paths = {str(shown.url.join(one.replace("&amp;", "&"))) for one in found}
+            opened += sorted(paths - seen - set(opened))
+    assert len(seen) > len(links)
+    assert await office.everything() == before
+
+
+async def test_acknowledged_from_a_real_mail(office: Office) -> None:
+    link = await act_link(office, "mailed")
+    async with office.browser() as browser:
+        shown = await browser.get(f"{link}?do=acknowledge")
+        assert "Step mailed" in shown.text
+        assert "Mia Rahimi" in shown.text
+        (action,) = re.findall(r'action="([^"]+/acknowledge)"', shown.text)
+        acted = await browser.post(action)
+        assert acted.status_code == 303
+        after = await browser.get(acted.headers["location"])
+        assert "You have it in hand" in after.text
+        again = await browser.post(action)
+        assert "It was so already" in (await browser.get(again.headers["location"])).text
+    case = await office.case("mailed")
+    (quiet,) = case["quiet"]
+    assert (quiet["by"], case["status"]) == ("mia", "missed")
+    await office.system.settled()
+    said = [one.data for one in await events(office.system.kafka, Topic.REMINDERS)]
+    (heard,) = [one for one in said if isinstance(one, ReminderAcknowledged)]
+    reminder = await office.database["reminders"].find_one({"deadline_id": "mailed"})
+    assert reminder is not None
+    assert (heard.channel, heard.reminder_id) == ("link", reminder["_id"])
+
+
+async def test_done_twice_is_done_once(office: Office) -> None:
+    link = await act_link(office, "twice")
+    async with office.browser() as browser:
+        both = await asyncio.gather(*(browser.post(f"{link}/done") for _ in range(4)))
+        assert {one.status_code for one in both} == {303}
+        shown = await browser.get(link)
+        assert "There is nothing to do here" in shown.text
+        assert "<form" not in shown.text.partition("<main")[2]
+        late = await browser.post(f"{link}/acknowledge")
+        assert late.status_code == 409
+        assert "it is done" in late.text
+    await office.system.settled()
+    met = [
+        one.data
+        for one in await events(office.system.kafka, Topic.DEADLINES)
+        if isinstance(one.data, DeadlineMet) and one.data.deadline_id == "twice"
+    ]
+    assert len(met) == 1
+
+
+async def test_put_off_to_a_time_offered_and_to_one_s_own(office: Office) -> None:
+    link = await act_link(office, "later")
+    async with office.browser() as browser:
+        shown = await browser.get(f"{link}?do=snooze")
+        offered = re.findall(r'name="until" value="([^"]+)"', shown.text)
+        assert len(offered) >= 3
+        for _ in range(2):
+            assert (
+                await browser.post(f"{link}/snooze", data={"until": offered[0]})
+            ).status_code == 303
+        (quiet,) = (await office.case("later"))["quiet"]
+        assert quiet["until"] == datetime.fromisoformat(offered[0])
+        days = re.findall(r'<option value="(\d{4}-\d\d-\d\d)"', shown.text)
+        own = {"day": days[2], "time": "۱۴:۳۰"}
+        assert (await browser.post(f"{link}/snooze", data=own)).status_code == 303
+        until = (await office.case("later"))["quiet"][-1]["until"]
+        assert until.isoformat().startswith(f"{days[2]}T14:30")
+        far = (soon(days=30)).isoformat()
+        for typed, why in (
+            ({"until": LONG_AGO.isoformat()}, "a time to come"),
+            ({"until": far}, "no further than"),
+            ({"until": "2026-01-01"}, "no day and time"),
+            ({"until": "now"}, "no day and time"),
+            ({"day": days[0], "time": "25:00"}, "no day and time"),
+            ({"day": "9999-12-31", "time": "23:59"}, "no further than"),
+            ({"day": "0001-01-01", "time": "00:00"}, "a time to come"),
+            ({}, "no day and time"),
+        ):
+            refused = await browser.post(f"{link}/snooze", data=typed)
+            assert refused.status_code == 409, typed
+            assert why in refused.text, typed
+    assert len((await office.case("later"))["quiet"]) == 2
+
+
+async def test_handed_on_to_somebody_named(office: Office) -> None:
+    link = await act_link(office, "handed")
+    async with office.browser() as browser:
+        shown = await browser.get(f"{link}?do=hand-on")
+        assert re.findall(r'<option value="(\w+)">[^<]+</option>', shown.text) == ["hana", "noah"]
+        for typed, why in (
+            ({"other": "nobody@example.com"}, "has nobody"),
+            ({"to": "", "other": ""}, "choose somebody"),
+            ({"to": "stranger"}, "is not in the directory"),
+            ({"other": "gone@example.com"}, "has nobody"),
+        ):
+            refused = await browser.post(f"{link}/hand-on", data=typed)
+            assert (refused.status_code, why in refused.text) == (409, True), typed
+        assert (await office.case("handed"))["owner_id"] == "mia"
+        handed = await browser.post(f"{link}/hand-on", data={"other": "REZA@example.com"})
+        assert handed.status_code == 303
+        assert (await office.case("handed"))["owner_id"] == "reza"
+        after = await browser.get(handed.headers["location"])
+        assert "It is handed on" in after.text
+        assert "رضا کاظمی" in after.text
+
+
+async def test_a_page_in_persian_for_who_reads_persian(office: Office) -> None:
+    link = await act_link(office, "fa", "reza")
+    async with office.browser(**{"Accept-Language": "en"}) as browser:
+        shown = await browser.get(link)
+        assert '<html lang="fa" dir="rtl">' in shown.text
+        text = re.sub(r"<[^>]+>", " ", shown.text)
+        assert not re.search(r"[0-9]", text.replace("09:30", "")), "Persian digits, Jalali days"
+        refused = await browser.post(f"{link}/snooze", data={"until": LONG_AGO.isoformat()})
+        assert "فقط به زمانی در آینده" in refused.text
+
+
+async def test_links_that_do_not_count_say_why(office: Office) -> None:
+    link = await act_link(office, "guarded")
+    await office.say(deadline("foreign", "noah", minutes=-5))
+    await office.mail("noah", "Step foreign")
+    reminder = await office.database["reminders"].find_one({"deadline_id": "guarded"})
+    assert reminder is not None
+    identity, token = reminder["_id"], link.rpartition("/")[2]
+    links = office.links
+    lost = {"_id": "lost", "recipient_id": "mia", "kind": "due", "title": "x", "state": "sent"}
+    await office.database["reminders"].insert_many(
+        [
+            lost | {"deadline_id": "no-such-deadline"},
+            lost | {"_id": "left", "recipient_id": "gone", "deadline_id": "guarded"},
+            lost | {"_id": "theirs", "deadline_id": "foreign"},
+            lost | {"_id": "news", "deadline_id": None},
+        ]
+    )
+    now = soon()
+    bad = {
+        links.act(identity, 0, now - timedelta(days=30)): (410, "too old"),
+        links.act(identity, 1, now): (410, "was closed"),
+        links.act("unknown", 0, now): (404, "no such deadline"),
+        links.act("lost", 0, now): (404, "no such deadline"),
+        links.act("news", 0, now): (404, "no such deadline"),
+        links.act("left", 0, now): (403, "nobody's any more"),
+        links.act("theirs", 0, now): (403, "somebody else"),
+        f"{link[:-1]}{'A' if link[-1] != 'A' else 'B'}x": (404, "none of ours"),
+        f"{office.door}/act/{links.page('mia', 0).rpartition('/')[2]}": (404, "none of ours"),
+        f"{office.door}/my/{token}": (404, "none of ours"),
+        f"{office.door}/act/nonsense": (404, "none of ours"),
+    }
+    before = await office.everything()
+    async with office.browser() as browser:
+        for one, (code, why) in bad.items():
+            for answer in (await browser.get(one), await browser.post(f"{one}/done")):
+                assert (answer.status_code, why in answer.text) == (code, True), (one, answer.text)
+                assert "Step " not in answer.text.partition("<main")[2]
+        for n in range(len(token)):  # whatever letter is another
+            changed = f"{token[:n]}{'-' if token[n] != '-' else '_'}{token[n + 1 :]}"
+            answer = await browser.post(f"/act/{changed}/done")
+            # The last letter of a base64 text holds bits that mean nothing.
+            assert answer.status_code == 404 or n == len(token) - 1, changed
+        for path in ("/act/", "/act", "/my", "/my/", "/calendar/.ics", "/calendar/x.ics"):
+            assert (await browser.get(path)).status_code == 404, path
+    after = await office.everything()
+    if (await office.case("guarded"))["status"] != "met":
+        assert after == before
+
+
+SAFE = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+async def test_pages_are_shown_to_nobody_else_and_their_addresses_are_in_no_log(
+    office: Office,
+) -> None:
+    link = await act_link(office, "quiet")
+    page = office.links.page("mia", 0)
+    async with office.browser() as browser:
+        for one in (link, page, f"{page}/deadline?id=quiet", f"{office.door}/my/nothing"):
+            answer = await browser.get(one)
+            policy = answer.headers["Content-Security-Policy"]
+            assert "script-src 'none'" in policy
+            assert "frame-ancestors 'none'" in policy
+            assert {name: answer.headers[name] for name in SAFE} == SAFE
+            assert "http" not in re.sub(
+                re.escape(office.door),
+                "",
+                "".join(re.findall(r'(?:src|href)="[^"]*"', answer.text)),
+            ), "nothing from elsewhere"
+        await browser.post(f"{link}/acknowledge")
+        broken = await browser.get(f"{page}?due=nonsense")
+        assert broken.status_code == 404
+    log = next(p for p in office.system.processes if p.name == "reminders").log.read_text()
+    for secret in (link, page):
+        assert secret.rpartition("/")[2] not in log
+    assert "mia@example.com" not in log
+
+
+async def test_what_reached_nobody_can_be_acted_on_by_the_head(office: Office) -> None:
+    await office.say(manager("nomail", name="No Mail", email=None, reports_to="hana"))
+    await office.say(deadline("unheard", "nomail", minutes=-5))
+    mail = await office.mail("hana", "Not delivered: Step unheard")
+    link = next(one for one in links_of(mail) if "/act/" in one).partition("?")[0]
+    async with office.browser() as browser:
+        assert (await browser.get(link)).status_code == 200
+        assert (await browser.post(f"{link}/hand-on", data={"to": "noah"})).status_code == 303
+    assert (await office.case("unheard"))["owner_id"] == "noah"
+
+
+async def test_every_route_without_a_secret_with_a_wrong_one_and_with_another_s(
+    office: Office,
+) -> None:
+    await office.say(deadline("hers", "mia", days=2), deadline("his", "noah", days=2))
+    mia, other = office.links.page("mia", 0), office.links.page("noah", 0)
+    hers = office.links.calendar("mia", 0)
+    act = await act_link(office, "routed")
+    routes = {
+        ("GET", mia): 200,
+        ("GET", f"{mia}/deadline?id=hers"): 200,
+        ("POST", f"{mia}/acknowledge"): 303,
+        ("GET", act): 200,
+        ("POST", f"{act}/acknowledge"): 303,
+        ("GET", hers): 200,
+    }
+    async with office.browser() as browser:
+        for (method, address), code in routes.items():
+            kind, _, rest = address.removeprefix(f"{office.door}/").partition("/")
+            token = re.split(r"[/?.]ics|[/?]", rest)[0]
+            form = {"id": "hers"} if method == "POST" else None
+
+            async def answered(
+                url: str, method: str = method, form: dict[str, str] | None = form
+            ) -> int:
+                return (await browser.request(method, url, data=form)).status_code
+
+            assert await answered(address) == code, address
+            for wrong in ("", "wrong", token[::-1], token.swapcase()):
+                url = address.replace(token, wrong)
+                answer = await browser.request(method, url, data=form)
+                assert answer.status_code in (404, 405), (method, url)
+            for instead in {"act", "my", "calendar"} - {kind}:
+                url = address.replace(f"/{kind}/", f"/{instead}/")
+                answer = await browser.request(method, url, data=form)
+                assert answer.status_code in (404, 405), (method, url)
+        stranger = await browser.get(f"{other}/deadline?id=hers")
+        unknown = await browser.get(f"{other}/deadline?id=no-such")
+        assert (stranger.status_code, stranger.text) == (404, unknown.text), "it tells nothing"
+        before = await office.case("hers")
+        for what in ("done", "acknowledge", "snooze", "hand-on"):
+            typed = {"id": "hers", "to": "noah", "until": soon(hours=1).isoformat()}
+            assert (await browser.post(f"{other}/{what}", data=typed)).status_code == 404
+        assert await office.case("hers") == before
+        assert "Step hers" not in (await browser.get(other)).text
+        assert (await browser.post(f"{mia}/dance", data={"id": "hers"})).status_code == 404
+        assert (await browser.post(f"{act}/dance")).status_code == 404
+
+
+async def test_many_deadlines_come_page_by_page(office: Office) -> None:
+    await office.say(*(deadline(f"many-{n}", "many", days=2 + n // 7) for n in range(120)))
+    seen: list[str] = []
+    async with office.browser() as browser:
+        address: str | None = office.links.page("many", 0)
+        while address:
+            shown = await browser.get(address)
+            assert shown.status_code == 200
+            seen += re.findall(r"deadline\?id=([\w-]+)", shown.text)
+            following = re.findall(r'rel="next" href="([^"]+)"', shown.text)
+            address = following[0].replace("&amp;", "&") if following else None
+        beyond = await browser.get(f"{office.links.page('many', 0)}?due=9999-01-01T00:00:00Z")
+        assert "There is nothing more" in beyond.text
+    assert len(seen) == 120
+    assert set(seen) == {f"many-{n}" for n in range(120)}
+
+
+async def test_the_page_shows_what_is_late_due_and_put_off(office: Office) -> None:
+    await office.say(manager("ada", name="Ada Byron"))
+    for name, due in (
+        ("late", {"minutes": -5}),
+        ("due", {"hours": 5}),
+        ("quiet-one", {"hours": 6}),
+    ):
+        await office.say(deadline(f"ada-{name}", "ada", **due))
+    page = office.links.page("ada", 0)
+    async with office.browser() as browser:
+        form = {"id": "ada-quiet-one", "until": soon(hours=1).isoformat()}
+        acted = await browser.post(f"{page}/snooze", data=form)
+        shown = await browser.get(acted.headers["location"])
+        assert "It is put off" in shown.text
+        groups = re.split(r'<section aria-labelledby="', shown.text)[1:]
+        found = {one.partition('"')[0]: re.findall(r"\?id=([\w-]+)", one) for one in groups}
+        assert found == {"late": ["ada-late"], "open": ["ada-due"], "quiet": ["ada-quiet-one"]}
+        await browser.post(f"{page}/done", data={"id": "ada-late"})
+        assert "ada-late" not in (await browser.get(page)).text
+
+
+async def test_the_calendar(office: Office) -> None:
+    nasty = "Call, then;\r\nBEGIN:VALARM \\ تماس"
+    await office.say(manager("cal", name="Cal Endar"))
+    await office.say(
+        deadline("cal-1", "cal", days=1, titles={"en": "Call, then; \\ تماس" * 8}),
+        deadline("cal-late", "cal", minutes=-5),
+        deadline("cal-done", "cal", days=1),
+    )
+    await office.database["deadlines"].update_one(
+        {"_id": "cal-1"}, {"$set": {"account_name": nasty}}
+    )
+    page, address = office.links.page("cal", 0), office.links.calendar("cal", 0)
+    async with office.browser() as browser:
+        assert address in (await browser.get(page)).text
+        await browser.post(f"{page}/done", data={"id": "cal-done"})
+        answer = await browser.get(address)
+        assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
+        assert all(len(line) <= 75 for line in answer.content.split(b"\r\n"))
+        read = icalendar.Calendar.from_ical(answer.content)
+        (first, late) = sorted(read.events, key=lambda one: str(one["summary"]))
+        case = await office.case("cal-1")
+        assert first.start == case["due_at"].replace(microsecond=0)
+        assert b"DTSTART:" + f"{case['due_at']:%Y%m%dT%H%M%SZ}".encode() in answer.content
+        assert str(first["summary"]) == "Call, then; \\ تماس" * 8
+        assert str(late["summary"]) == "Late: Step cal-late"
+        assert "VALARM" not in [one.name for one in read.walk()]
+        again = await browser.get(address, headers={"If-None-Match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        await browser.post(f"{page}/done", data={"id": "cal-late"})
+        changed = await browser.get(address, headers={"If-None-Match": answer.headers["etag"]})
+        assert changed.status_code == 200
+        (left,) = icalendar.Calendar.from_ical(changed.content).events
+        assert left["uid"] == first["uid"]
+        await office.say(deadline("cal-1", "cal", days=3))
+        (moved,) = icalendar.Calendar.from_ical((await browser.get(address)).content).events
+        assert moved["uid"] == first["uid"]
+        assert moved["sequence"] >= first["sequence"]
+        assert moved["last-modified"].dt > first["last-modified"].dt
+        assert moved.start > first.start
+
+
+async def test_a_closed_address_opens_no_more_and_a_new_one_comes_by_mail(office: Office) -> None:
+    await office.say(manager("zoe", name="Zoe Zadeh"))
+    link = await act_link(office, "zoe-1", "zoe")
+    page, calendar = office.links.page("zoe", 0), office.links.calendar("zoe", 0)
+    async with office.browser() as browser:
+        both = await asyncio.gather(*(browser.post(f"{page}/close") for _ in range(2)))
+        assert sorted(one.status_code for one in both) == [200, 410]
+        for closed in (page, calendar, link, f"{page}/deadline?id=zoe-1"):
+            assert (await browser.get(closed)).status_code == 410, closed
+        assert (await browser.post(f"{page}/done", data={"id": "zoe-1"})).status_code == 410
+        assert (await browser.post(f"{link}/done")).status_code == 410
+        mail = await office.mail("zoe", "new address")
+        (new,) = {one for one in links_of(mail) if "/my/" in one}
+        assert new == office.links.page("zoe", 1) != page
+        shown = await browser.get(new)
+        assert "Step zoe-1" in shown.text
+        assert (await browser.get(office.links.calendar("zoe", 1))).status_code == 200
+    assert (await office.case("zoe-1"))["status"] == "missed"
+
+
+async def test_mongodb_away_is_said_and_nothing_is_lost(office: Office) -> None:
+    link = await act_link(office, "away")
+    mongo = office.system.servers.mongo
+    async with office.browser() as browser:
+        browser.timeout = httpx.Timeout(60)
+        await mongo.stop()
+        answer = await browser.post(f"{link}/done")
+        assert answer.status_code == 503
+        assert "Nothing was lost" in answer.text
+        await mongo.start()
+        for _ in range(60):
+            if (await browser.post(f"{link}/done")).status_code == 303:
+                break
+            await asyncio.sleep(0.5)
+    assert (await office.case("away"))["status"] == "met"
