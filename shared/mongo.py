@@ -7,7 +7,7 @@ what the two drivers spell differently (sessions, cursors, closing) is spelled h
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
@@ -54,6 +54,9 @@ __all__ = [
     "Session",
     "UpdateOne",
 ]
+
+_AT_ONCE = 1000
+"""Documents that `stream` has in memory at most, with as many on their way."""
 
 Document: TypeAlias = dict[str, Any]
 Database: TypeAlias = AsyncIOMotorDatabase[Document]
@@ -192,6 +195,15 @@ async def aggregate(
     """All results of a pipeline, in one list."""
     with translated():
         return await collection.aggregate(pipeline).to_list(None)
+
+
+async def stream(
+    collection: Collection, pipeline: Sequence[Mapping[str, Any]]
+) -> AsyncIterator[Document]:
+    """Results of a pipeline as they are needed: what is in memory does not grow with them."""
+    with translated():
+        async for document in collection.aggregate(pipeline, batchSize=_AT_ONCE, allowDiskUse=True):
+            yield document
 
 
 async def write(

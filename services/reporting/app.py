@@ -1,10 +1,16 @@
 """Composition root of the reporting service: the only module that knows every part."""
 
-from services.reporting.api import build_router
+from fastapi import APIRouter
+
+from services.reporting import api
+from services.reporting.answers import Answers
 from services.reporting.config import Settings
+from services.reporting.doors import Doors
 from services.reporting.handlers import ReportingWork
 from services.reporting.reading import Reading
 from services.reporting.repository import INDEXES, Repository
+from shared.clock import utc_now
+from shared.pages.rendering import Pages
 from shared.runtime import Plumbing, Service
 
 
@@ -13,9 +19,21 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     settings = plumbing.settings
     repository = Repository(plumbing.database)
     world = settings.world()
+    answers = Answers(Reading(repository), repository)
+    doors = Doors(
+        answers=answers,
+        keys=settings.keys,
+        password=settings.http_password.get_secret_value(),
+        handoff=str(settings.handoff_url),
+        secure=settings.reporting_url.scheme == "https",
+        now=utc_now,
+    )
+    pages = Pages("services.reporting.pages")
+    router = APIRouter()
+    router.include_router(api.build_router(answers, doors.viewer, pages.said))
     return Service(
         name="reporting",
         work=lambda: ReportingWork(repository, world),
         indexes=INDEXES,
-        router=build_router(Reading(repository), settings.http_password),
+        router=router,
     )

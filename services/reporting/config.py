@@ -6,12 +6,13 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import Field
+from pydantic import AnyHttpUrl, Field
 
 from services.reporting.figures.declaration import World
 from shared import working_time
 from shared.config import ServiceSettings
 from shared.errors import Misconfigured
+from shared.signing import Keys, split
 from shared.working_time import Calendar
 
 
@@ -24,6 +25,21 @@ class Settings(ServiceSettings):
     calendar: Path | None = Field(
         None, description="YAML file of the company's working hours; none: Mon-Fri 9-17 UTC"
     )
+
+    reporting_url: AnyHttpUrl = Field(
+        AnyHttpUrl("http://127.0.0.1:8083"), description="address of the pages, as people open it"
+    )
+    handoff_url: AnyHttpUrl = Field(
+        AnyHttpUrl("http://127.0.0.1:8081"), description="where people sign in"
+    )
+    session_key: Keys | None = Field(
+        None, description="the keys of handoff's sessions; none: nobody but `ops` comes in"
+    )
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of passes and cookies, the one that signs first."""
+        return split(self.session_key) if self.session_key else ()
 
     def world(self) -> World:
         """The company's days and working time; `Misconfigured` names the file and the field."""

@@ -66,6 +66,12 @@ def months(day: str) -> tuple[str, str]:
     return day[:7], f"{jalali.year:04d}-{jalali.month:02d}"
 
 
+def jalali_day(year: int, month: int, day: int) -> date:
+    """A day of the Jalali calendar; `ValueError` when there is none such."""
+    found: date = JalaliDate(year, month, day).to_gregorian()  # type: ignore[no-untyped-call]
+    return found
+
+
 def _gregorian(year: int, month: int) -> date:
     return date(year + (month - 1) // 12, (month - 1) % 12 + 1, 1)
 

@@ -1,15 +1,17 @@
 """Facts and counters in MongoDB, in two slots of which one is live (see `generations`)."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from services.reporting.domain import Fold, Shares, counter_id
-from services.reporting.facts import Fact, Key, Stamp
+from services.reporting.facts import Fact, Key, Stamp, digest
 from services.reporting.figures.catalogue import FIGURES, OF_STANDING
 from services.reporting.figures.declaration import Amount, Figure, Unit
 from services.reporting.periods import months
 from services.reporting.questions import Row
+from services.reporting.standing import standing
 from services.reporting.told import SEPARATOR
 from shared.mongo import (
     Database,
@@ -22,6 +24,7 @@ from shared.mongo import (
     UpdateOne,
     aggregate,
     find,
+    stream,
     write,
 )
 
@@ -31,7 +34,12 @@ OF_SLOT: Mapping[str, Sequence[IndexModel]] = {
     "facts": [
         IndexModel(
             [("account", 1), ("kind", 1)], partialFilterExpression={"account": {"$exists": True}}
-        )
+        ),
+        IndexModel(
+            [("manager", 1), ("search", 1)],
+            partialFilterExpression={"manager": {"$exists": True}},
+        ),
+        IndexModel("search", partialFilterExpression={"manager": {"$exists": True}}),
     ],
     "counters": [IndexModel([("figure", 1), ("cube", 1), ("day", 1)])],
 }
@@ -112,20 +120,88 @@ class Repository:
         days: tuple[str | None, str | None] = (None, None),
     ) -> list[Row]:
         """Sums of a figure's counters. Rows that are nothing are there, too."""
-        match: Document = {"figure": figure.name, "cube": cube}
-        since, until = days
-        if bounds := {k: v for k, v in (("$gte", since), ("$lte", until)) if v}:
-            match["day"] = bounds
-        match |= {name: {"$in": sorted(values)} for name, values in where.items()}
-        sums = {measure.name: {"$sum": f"${measure.name}"} for measure in figure.measures}
-        found = await aggregate(
-            self._database[f"counters_{slot}"],
-            [{"$match": match}, {"$group": {"_id": {n: f"${n}" for n in by}, **sums}}],
-        )
+        pipeline = _sums(figure, cube, by, where, days)
         return [
-            Row(row["_id"], {m.name: _amount(row[m.name], m.unit) for m in figure.measures})
-            for row in found
+            _row(row, figure)
+            for row in await aggregate(self._database[f"counters_{slot}"], pipeline)
         ]
+
+    async def stream(  # noqa: PLR0917
+        self,
+        slot: str,
+        figure: Figure,
+        cube: int,
+        by: Sequence[str],
+        where: Mapping[str, Iterable[str]],
+        days: tuple[str | None, str | None] = (None, None),
+        after: Sequence[str] | None = None,
+    ) -> AsyncIterator[Row]:
+        """Likewise one by one, in order, from behind these values on; none that is nothing."""
+        pipeline = [
+            *_sums(figure, cube, by, where, days),
+            {"$match": {"$or": [{measure.name: {"$ne": 0}} for measure in figure.measures]}},
+            *([{"$match": {"_id": {"$gt": dict(zip(by, after, strict=True))}}}] if after else []),
+            {"$sort": {"_id": 1}},
+        ]
+        async for row in stream(self._database[f"counters_{slot}"], pipeline):
+            yield _row(row, figure)
+
+    async def position(self) -> str:
+        """Names all that is stored as it is now: it changes with every batch and rebuild."""
+        # the slot first: what is read after it can only be newer than what it says
+        slot = await self.live()
+        offsets = await find(self._database["offsets"], {}, projection={"next": 1})
+        return digest(repr((slot, sorted((row["_id"], row.get("next")) for row in offsets))))
+
+    async def managed(self, slot: str, managers: Collection[str] | None) -> set[str]:
+        """Ids of accounts that these people manage now; None: of all accounts."""
+        query = {"manager": {"$exists": True} if managers is None else {"$in": sorted(managers)}}
+        found = await find(self._database[f"facts_{slot}"], query, projection={"_id": 1})
+        return {row["_id"].partition(SEPARATOR)[2] for row in found}
+
+    async def accounts(
+        self,
+        slot: str,
+        managers: Collection[str] | None,
+        search: str,
+        after: tuple[str, str] | None,
+        limit: int,
+    ) -> list[Fact]:
+        """Accounts that these people manage now, by name; `after`: the name and id before."""
+        query: Document = {
+            "manager": {"$exists": True} if managers is None else {"$in": sorted(managers)}
+        }
+        if search:
+            query["search"] = {"$regex": f"^{re.escape(search.casefold())}"}
+        if after:
+            name, id_ = after
+            query["$or"] = [
+                {"search": {"$gt": name}},
+                {"search": name, "_id": {"$gt": _id(Key("account", id_))}},
+            ]
+        order = [("search", 1), ("_id", 1)]
+        rows = await find(self._database[f"facts_{slot}"], query, sort=order, limit=limit)
+        return [_fact(row) for row in rows]
+
+
+def _sums(
+    figure: Figure,
+    cube: int,
+    by: Sequence[str],
+    where: Mapping[str, Iterable[str]],
+    days: tuple[str | None, str | None],
+) -> list[Document]:
+    match: Document = {"figure": figure.name, "cube": cube}
+    since, until = days
+    if bounds := {k: v for k, v in (("$gte", since), ("$lte", until)) if v}:
+        match["day"] = bounds
+    match |= {name: {"$in": sorted(values)} for name, values in where.items()}
+    sums = {measure.name: {"$sum": f"${measure.name}"} for measure in figure.measures}
+    return [{"$match": match}, {"$group": {"_id": {n: f"${n}" for n in by}, **sums}}]
+
+
+def _row(row: Document, figure: Figure) -> Row:
+    return Row(row["_id"], {m.name: _amount(row[m.name], m.unit) for m in figure.measures})
 
 
 def _amount(value: Any, unit: Unit) -> Amount:
@@ -177,6 +253,9 @@ def _document(fact: Fact) -> Document:
     }
     if fact.account:
         document["account"] = fact.account
+    if fact.key.kind == "account":
+        stands = standing(fact)  # by whose accounts they are, and by name, they are looked for
+        document |= {"manager": stands.manager, "search": stands.name.casefold()}
     return document
 
 

@@ -64,6 +64,10 @@ class Pages:
         """Writes for one reader."""
         return Writer(language, ZoneInfo(time_zone), self._words[language])
 
+    def said(self, message: str, language: Language) -> str:
+        """A message of the catalog where no page is made, such as in a file."""
+        return self._words[language].gettext(message)
+
     def html(self, template: str, frame: Frame, **content: Any) -> str:
         """A page."""
         writer = frame.writer

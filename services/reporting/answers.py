@@ -1,0 +1,137 @@
+"""Answers to who asks: figures cut down to what the viewer sees, and row by row where they can be.
+
+Everything that shows figures to a person goes through here.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+from services.reporting import rights
+from services.reporting.facts import Fact
+from services.reporting.figures.catalogue import FIGURES
+from services.reporting.figures.declaration import Figure
+from services.reporting.questions import (
+    TIMES,
+    People,
+    Question,
+    Row,
+    cube_for,
+    looked_up,
+    stored,
+)
+from services.reporting.reading import Reading
+from services.reporting.repository import Repository
+from services.reporting.rights import Viewer
+
+
+@dataclass(slots=True)
+class _Known:
+    """The directory as of a position."""
+
+    position: str = ""
+    people: People | None = None
+
+
+class Answers:
+    """Reads for a viewer."""
+
+    def __init__(self, reading: Reading, repository: Repository) -> None:
+        self._reading = reading
+        self._repository = repository
+        self._known = _Known()
+
+    async def position(self) -> str:
+        """Names all that is stored as it is now."""
+        return await self._repository.position()
+
+    async def people(self) -> People:
+        """The directory."""
+        position = await self._repository.position()
+        known = self._known
+        if known.people is None or known.position != position:
+            known = self._known = _Known(position, await self._reading.people())
+        assert known.people is not None  # noqa: S101 - it was just read
+        return known.people
+
+    async def figure(
+        self, name: str, question: Question, viewer: Viewer, *, rolled: bool = False
+    ) -> list[Row]:
+        """A figure's rows that the viewer sees; `Hidden` when that would tell of others."""
+        bounded = await self._bounded(FIGURES[name], question, viewer)
+        rows = await self._reading.figure(name, bounded, rolled=rolled)
+        return [row for row in rows if rights.seen(row, viewer)] if rolled else rows
+
+    async def rows(
+        self,
+        name: str,
+        question: Question,
+        viewer: Viewer,
+        *,
+        rolled: bool = False,
+        after: Sequence[str] | None = None,
+    ) -> AsyncGenerator[Row]:
+        """Likewise one by one, from behind these values on: memory does not grow with them.
+
+        Only what has to be known as a whole to be answered (balances by time, what is rolled up
+        or looked up in the directory) is made at once.
+        """
+        figure = FIGURES[name]
+        if rolled or not _plain(figure, question):
+            found = await self.figure(name, question, viewer, rolled=rolled)
+            for row in found:
+                if not after or tuple(row.by[one] for one in question.by) > tuple(after):
+                    yield row
+            return
+        bounded = await self._bounded(figure, question, viewer)
+        people = await self.people()
+        since, until = bounded.since, bounded.until
+        async for row in self._repository.stream(
+            await self._repository.live(),
+            figure,
+            cube_for(figure, bounded),
+            bounded.by,
+            looked_up(bounded.where, people),
+            (
+                since.isoformat() if since and not figure.balance else None,
+                until.isoformat() if until else None,
+            ),
+            after,
+        ):
+            yield row
+
+    def check(self, name: str, question: Question, viewer: Viewer) -> None:
+        """`Hidden` when the question would tell of others: known before the first row is sent."""
+        rights.bounded_by(FIGURES[name], question, viewer)
+
+    async def accounts(
+        self,
+        viewer: Viewer,
+        *,
+        manager: str | None = None,
+        search: str = "",
+        after: tuple[str, str] | None = None,
+        limit: int,
+    ) -> list[Fact]:
+        """Accounts by name that the viewer sees; of one manager, if one is named."""
+        whose = viewer.whose
+        if manager is not None:
+            whose = frozenset({manager} if viewer.sees(manager) else ())
+        slot = await self._repository.live()
+        return await self._repository.accounts(slot, whose, search, after, limit)
+
+    async def own_accounts(self, viewer: Viewer) -> set[str]:
+        """Ids of accounts that the viewer sees."""
+        return await self._repository.managed(await self._repository.live(), viewer.whose)
+
+    async def _bounded(self, figure: Figure, question: Question, viewer: Viewer) -> Question:
+        name = rights.bounded_by(figure, question, viewer)
+        if name is None:
+            return question
+        own = await self.own_accounts(viewer) if name == rights.ACCOUNT else viewer.whose or ()
+        return rights.bounded(question, name, own)
+
+
+def _plain(figure: Figure, question: Question) -> bool:
+    """Whether each row stands by itself."""
+    by_time = figure.balance and any(name in TIMES for name in question.by)
+    return not by_time and tuple(question.by) == stored(question.by)

@@ -1,0 +1,191 @@
+"""Figures over HTTP: rows in pages, validators, files; from a real database."""
+
+import csv
+import io
+import tracemalloc
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from services.reporting.figures.catalogue import FIGURES
+from shared.contracts.accounts import BudgetSpent
+from shared.contracts.deals import DealClosed
+from tests.support.builders import deal, manager
+from tests.support.reporting import NOW, Reports, reports
+
+DAY = datetime(2026, 3, 20, 12, tzinfo=NOW.tzinfo)
+
+
+def _deal(number: int, **changes: Any) -> DealClosed:
+    amount = {"value": f"{number}.10", "currency": "EUR"}
+    seller = {"id": ("sam", "=1+1", "-")[number % 3]}
+    closed = DAY + timedelta(days=number % 5)
+    return deal(f"d{number}", closed_at=closed, amount=amount, salesperson=seller, **changes)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[Reports]:
+    async with reports(tmp_path) as found:
+        await found.say(manager("mia"), *(_deal(number) for number in range(20)))
+        yield found
+
+
+async def test_the_catalogue_says_what_each_figure_means_in_both_languages(house: Reports) -> None:
+    found = (await house.get("mia", "/figures"))["figures"]
+    assert [one["name"] for one in found] == list(FIGURES)
+    for one in found:
+        assert one["words"]["en"] != one["words"]["fa"], one["name"]
+        assert one["by"]
+        assert one["measures"]
+
+
+async def test_pages_follow_each_other(house: Reports) -> None:
+    path = "/figures/deals?by=salesperson&by=day"
+    whole = (await house.get("ops", path))["rows"]
+    assert len(whole) == 15
+    assert whole == sorted(whole, key=lambda row: list(row["by"].values()))
+    found, cursor = [], ""
+    while cursor is not None:
+        answer = await house.get("ops", f"{path}&limit=4&cursor={cursor}")
+        found += answer["rows"]
+        cursor = answer["next"]
+    assert found == whole
+    by_head = await house.get("ops", "/figures/deals?by=sales_manager&limit=1")
+    assert by_head["next"] is None
+
+
+async def test_conditions_days_and_calendars(house: Reports) -> None:
+    async def amounts(query: str) -> dict[tuple[str, ...], str]:
+        rows = (await house.get("ops", f"/figures/deals?{query}"))["rows"]
+        return {tuple(row["by"].values()): row["amount"] for row in rows}
+
+    assert list(await amounts("by=month")) == [("2026-03",)]
+    assert list(await amounts("by=month&calendar=jalali")) == [("1404-12",), ("1405-01",)]
+    one_day = await amounts("by=day&from=2026-03-21&to=2026-03-21")
+    assert list(one_day) == [("2026-03-21",)]
+    assert one_day == await amounts("by=day&from=1405-01-01&to=۱۴۰۵-۰۱-۰۱")
+    assert await amounts("by=day&from=2026-Q2") == {}
+    both = await amounts("by=salesperson&where=salesperson:sam&where=salesperson:-")
+    assert sorted(both) == [("-",), ("sam",)]
+    assert await amounts("by=salesperson&where=salesperson:sam&where=outcome:lost") == {}
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "reason"),
+    [
+        ("by=nothing", "by", "no dimension 'nothing'"),
+        ("by=day&by=day", "by", "twice"),
+        ("by=salesperson&by=tier", "by", "cannot be broken down by"),
+        ("where=salesperson", "where", "must be such as"),
+        ("where=nothing:1", "where", "no dimension"),
+        ("from=tomorrow", "from", "is no day"),
+        ("from=2026-02-30", "from", "is no day"),
+        ("from=2026-02&to=2026-01", "to", "before"),
+        ("cursor=x", "cursor", "take it from"),
+        ("cursor=WyIxIiwgIjIiXQ", "cursor", "take it from"),
+        ("rolled=true", "rolled", "ask `by=manager`"),
+        ("limit=0", "limit", "greater than or equal to 1"),
+        ("calendar=lunar", "calendar", "'gregorian' or 'jalali'"),
+        ("colour=red", "colour", "Extra"),
+    ],
+)
+async def test_what_is_wrong_is_said(house: Reports, query: str, field: str, reason: str) -> None:
+    async with house.client("ops") as client:
+        answer = await client.get(f"/figures/deals?{query}")
+        assert answer.status_code == 422, answer.text
+        (fault,) = answer.json()["detail"]
+        assert fault["loc"] == ["query", field]
+        assert reason in fault["msg"]
+        assert (await client.get("/figures/nothing")).status_code == 404
+
+
+async def test_nothing_is_sent_twice_that_has_not_changed(house: Reports) -> None:
+    async with house.client("ops") as client, house.client("mia") as other:
+        for path in ("/figures/deals", "/figures/deals.csv", "/figures/deals.xlsx"):
+            first = await client.get(path)
+            tag = {"If-None-Match": f'"other", {first.headers["etag"]}'}
+            again = await client.get(path, headers=tag)
+            assert (again.status_code, again.content) == (304, b"")
+            assert again.headers["etag"] == first.headers["etag"]
+            assert (await client.get(f"{path}?by=day", headers=tag)).status_code == 200
+            assert (await other.get(path, headers=tag)).status_code == 200
+            await house.say(_deal(21), at=NOW + timedelta(seconds=len(path)))
+            assert (await client.get(path, headers=tag)).status_code == 200
+
+
+async def test_csv(house: Reports) -> None:
+    async with house.client("ops") as client:
+        plain = await client.get("/figures/deals?by=salesperson", headers={"Accept": "text/csv"})
+        assert plain.headers["content-type"] == "text/csv; charset=utf-8"
+        assert 'filename="deals.csv"' in plain.headers["content-disposition"]
+        rows = list(csv.reader(io.StringIO(plain.text)))
+        assert rows[0] == ["salesperson", "count", "amount"]
+        assert [row[0] for row in rows[1:]] == ["", "'=1+1", "sam"], "`-` is: nobody knows"
+        marked = await client.get("/figures/deals.csv?by=day&bom=true&language=fa")
+        assert marked.content.startswith(b"\xef\xbb\xbf")
+        assert "روز" in marked.text
+
+
+async def test_xlsx(house: Reports, tmp_path: Path) -> None:
+    async with house.client("ops") as client:
+        answer = await client.get("/figures/deals.xlsx?by=salesperson&by=day&language=fa")
+    file = tmp_path / "deals.xlsx"
+    file.write_bytes(answer.content)
+    sheet = openpyxl.load_workbook(file).active
+    assert sheet.sheet_view.rightToLeft
+    heads, *rows = list(sheet.iter_rows())
+    assert [cell.value for cell in heads][1] == "روز"
+    assert len(rows) == 15
+    kinds = {tuple(cell.data_type for cell in row[1:]) for row in rows}
+    assert kinds == {("d", "n", "n")}
+    formulas = [row[0] for row in rows if row[0].value == "=1+1"]
+    assert {cell.data_type for cell in formulas} <= {"s", "f"}
+    assert "<f>" not in _sheet_xml(file), "text that looks like a formula is text"
+
+
+def _sheet_xml(file: Path) -> str:
+    import zipfile
+
+    with zipfile.ZipFile(file) as book:
+        return book.read("xl/worksheets/sheet1.xml").decode()
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+async def test_a_long_file_takes_no_more_memory_than_a_short_one(
+    house: Reports, kind: str, tmp_path: Path
+) -> None:
+    """100,000 rows."""
+    rows = [
+        {
+            "_id": f"x{n}", "figure": "spending", "cube": 0, "day": "2026-01-01",
+            "month": "2026-01", "jalali_month": "1404-10", "currency": "EUR",
+            "account": f"account-{n:06}", "count": 1, "amount": n,
+        }
+        for n in range(100_000)
+    ]  # fmt: skip
+    await house.database["counters_a"].insert_many(rows)
+    del rows
+
+    async def peak(query: str) -> tuple[int, int]:
+        size = 0
+        tracemalloc.start()
+        async with (
+            house.client("ops") as client,
+            client.stream("GET", f"/figures/spending.{kind}?by=account&{query}") as answer,
+        ):
+            async for chunk in answer.aiter_bytes():
+                size += len(chunk)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return size, most
+
+    await peak("where=account:account-000001")
+    _, short = await peak("where=account:account-000001")
+    size, long = await peak("bom=true")
+    assert size > 1_000_000
+    assert long - short < 12_000_000, (short, long)
+    assert isinstance(BudgetSpent, type)
