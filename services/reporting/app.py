@@ -5,6 +5,7 @@ from services.reporting.config import Settings
 from services.reporting.handlers import ReportingWork
 from services.reporting.reading import Reading
 from services.reporting.repository import INDEXES, Repository
+from shared.clock import utc_now
 from shared.runtime import Plumbing, Service
 
 
@@ -13,9 +14,10 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     settings = plumbing.settings
     repository = Repository(plumbing.database)
     world = settings.world()
+    reading = Reading(repository, world, utc_now, rates=settings.table(), selling=settings.selling)
     return Service(
         name="reporting",
         work=lambda: ReportingWork(repository, world),
         indexes=INDEXES,
-        router=build_router(Reading(repository), settings.http_password),
+        router=build_router(reading, settings.http_password),
     )
