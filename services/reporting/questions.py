@@ -61,14 +61,18 @@ def dimensions(figure: Figure) -> tuple[str, ...]:
 
 
 def cube_for(figure: Figure, question: Question) -> int:
-    """The smallest cube that has all that is asked for."""
+    """The smallest cube that has all that is asked for, and counts nothing twice."""
     asked = {*question.by, *question.where}
     for name in asked:
         if name not in dimensions(figure):
             known = ", ".join(dimensions(figure))
             raise Unanswerable(f"{figure.name} has no dimension {name!r}: it has {known}")
     needed = {JOINED.get(name, name) for name in asked} - {*TIMES, *figure.always}
-    fitting = [n for n, cube in enumerate(figure.cubes) if needed <= {*cube}]
+    fitting = [
+        n
+        for n, cube in enumerate(figure.cubes)
+        if needed <= {*cube} and figure.several.isdisjoint({*cube} - needed)
+    ]
     if not fitting:
         together = "; ".join(" with ".join(cube) for cube in figure.cubes)
         raise Unanswerable(

@@ -2,11 +2,13 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.reporting.figures.catalogue import FIGURES
+from services.reporting.figures.description import inserted
 from services.reporting.questions import Question, Unanswerable, dimensions
 from services.reporting.rates import Rates
 from services.reporting.reading import Reading
@@ -304,7 +306,7 @@ async def test_a_question_without_an_answer_says_what_can_be_asked() -> None:
     answers = await reading()
     for by, reason in (
         (["colour"], "deals has no dimension 'colour': it has outcome, currency, salesperson"),
-        (["manager", "product"], "cannot be broken down by manager and product together"),
+        (["manager", "city"], "cannot be broken down by city and manager together"),
     ):
         with pytest.raises(Unanswerable, match=reason):
             await answers.figure("deals", Question(by=by))
@@ -338,3 +340,10 @@ async def test_money_of_several_currencies_as_money_of_one() -> None:
     without = await reading(*story)
     with pytest.raises(Unanswerable, match="set TAHVIL_RATES"):
         await without.figure("deals", question)
+
+
+def test_the_documentation_has_every_figure() -> None:
+    page = Path("docs/reporting.md").read_text(encoding="utf-8")
+    assert page == inserted(page), (
+        "write it anew: python -m services.reporting.figures.description docs/reporting.md"
+    )
