@@ -19,7 +19,8 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     settings = plumbing.settings
     repository = Repository(plumbing.database)
     world = settings.world()
-    answers = Answers(Reading(repository), repository)
+    reading = Reading(repository, world, utc_now, rates=settings.table(), selling=settings.selling)
+    answers = Answers(reading, repository)
     doors = Doors(
         answers=answers,
         keys=settings.keys,

@@ -8,7 +8,10 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import AnyHttpUrl, Field
 
+from services.reporting import rates
 from services.reporting.figures.declaration import World
+from services.reporting.rates import Rates
+from services.reporting.reading import Selling
 from shared import working_time
 from shared.config import ServiceSettings
 from shared.errors import Misconfigured
@@ -36,6 +39,13 @@ class Settings(ServiceSettings):
         None, description="the keys of handoff's sessions; none: nobody but `ops` comes in"
     )
 
+    rates: Path | None = Field(
+        None, description="YAML file of the company's currency and rates; none: each by itself"
+    )
+    selling: Selling = Field(
+        "opportunities", description="what counts for targets: opportunities or deals won"
+    )
+
     @property
     def keys(self) -> tuple[str, ...]:
         """Keys of passes and cookies, the one that signs first."""
@@ -44,6 +54,15 @@ class Settings(ServiceSettings):
     def world(self) -> World:
         """The company's days and working time; `Misconfigured` names the file and the field."""
         return World(self.time_zone, self._calendar())
+
+    def table(self) -> Rates | None:
+        """Rates, if there is a table; `Misconfigured` names the file and the field."""
+        if self.rates is None:
+            return None
+        try:
+            return rates.parse(_mapping(self.rates, "TAHVIL_RATES"))
+        except ValueError as error:
+            raise Misconfigured(f"TAHVIL_RATES: {self.rates}: {error}") from None
 
     def _calendar(self) -> Calendar:
         if self.calendar is None:

@@ -25,11 +25,6 @@ class Period:
     name: str
     """As it is spelled everywhere: `2026`, `2026-H1`, `2026-Q3`, `2026-08`, `1405-05`."""
 
-    def elapsed(self, today: date) -> tuple[int, int]:
-        """Days that are over, today included, and all days."""
-        days = (self.until - self.since).days + 1
-        return min(max((today - self.since).days + 1, 0), days), days
-
 
 def period(text: str) -> Period:
     """Read a period; `ValueError` says what can be written."""

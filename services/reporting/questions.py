@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal, localcontext
+from decimal import localcontext
 
 from services.reporting.figures.declaration import Amount, Figure
+from services.reporting.periods import months
 from services.reporting.standing import NONE
 
 TIMES = ("day", "month", "jalali_month")
@@ -28,6 +29,8 @@ class Question:
     """Dimension to its values; all of them must fit."""
     since: date | None = None
     until: date | None = None
+    converted: bool = False
+    """Money of all currencies as money of the company's, by the table of rates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,18 @@ def dimensions(figure: Figure) -> tuple[str, ...]:
 
 
 def cube_for(figure: Figure, question: Question) -> int:
-    """The smallest cube that has all that is asked for."""
+    """The smallest cube that has all that is asked for, and counts nothing twice."""
     asked = {*question.by, *question.where}
     for name in asked:
         if name not in dimensions(figure):
             known = ", ".join(dimensions(figure))
             raise Unanswerable(f"{figure.name} has no dimension {name!r}: it has {known}")
     needed = {JOINED.get(name, name) for name in asked} - {*TIMES, *figure.always}
-    fitting = [n for n, cube in enumerate(figure.cubes) if needed <= {*cube}]
+    fitting = [
+        n
+        for n, cube in enumerate(figure.cubes)
+        if needed <= {*cube} and figure.several.isdisjoint({*cube} - needed)
+    ]
     if not fitting:
         together = "; ".join(" with ".join(cube) for cube in figure.cubes)
         raise Unanswerable(
@@ -147,28 +154,28 @@ def summed(rows: Iterable[Row], by: Sequence[str]) -> list[Row]:
 
 
 def balances(rows: Iterable[Row], by: Sequence[str], time: str, since: date | None) -> list[Row]:
-    """Of comings and goings by a time: how much there was at the end of each."""
+    """Of comings and goings by a time: how much there was at the end of each.
+
+    A row for every time at which anything changed anywhere, and for the one that `since` is in.
+    """
     found = list(rows)
-    first = since.isoformat() if since else ""
-    times = sorted({row.by[time] for row in found})
+    first = _label(time, since) if since else ""
+    times = sorted({first, *(row.by[time] for row in found)} - {""})
     rest = [name for name in by if name != time]
     groups: dict[tuple[str, ...], dict[str, Mapping[str, Amount]]] = {}
     for row in found:
         groups.setdefault(tuple(row.by[name] for name in rest), {})[row.by[time]] = row.measures
     result: list[Row] = []
-    with localcontext(prec=60):
-        for values, changes in sorted(groups.items()):
-            total: dict[str, Amount] = {}
-            for at in times:
-                for name, value in changes.get(at, {}).items():
-                    total[name] = total.get(name, 0) + value
-                if any(total.values()) and at >= first[: len(at)]:
-                    result.append(
-                        Row({**dict(zip(rest, values, strict=True)), time: at}, {**total})
-                    )
+    for values, changes in groups.items():
+        total: dict[str, Amount] = {}
+        for at in times:
+            for name, value in changes.get(at, {}).items():
+                total[name] = total.get(name, 0) + value
+            if any(total.values()) and at >= first:
+                result.append(Row({**dict(zip(rest, values, strict=True)), time: at}, {**total}))
     return sorted(result, key=lambda row: tuple(row.by[name] for name in by))
 
 
-def exact(value: Decimal | int) -> Amount:
-    """A sum as MongoDB gave it."""
-    return value if isinstance(value, Decimal) else int(value)
+def _label(time: str, day: date) -> str:
+    month, jalali_month = months(day.isoformat())
+    return {"day": day.isoformat(), "month": month, "jalali_month": jalali_month}[time]

@@ -1,6 +1,6 @@
 """Any event of any type, as a strategy; and reporting's work on a store in memory."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import localcontext
 from typing import Any, Literal, get_args, get_origin
@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from services.reporting.domain import Counter, Fold
 from services.reporting.facts import Fact, Key
 from services.reporting.figures.catalogue import OF_STANDING
-from services.reporting.figures.declaration import Amount, World
+from services.reporting.figures.declaration import Amount, Figure, World
 from services.reporting.handlers import ReportingWork
+from services.reporting.periods import months
+from services.reporting.questions import Row, summed
 from shared.contracts.event import Event, EventData
 from shared.contracts.registry import EVENTS
 from shared.working_time import Calendar
@@ -105,6 +107,17 @@ def events(types: Iterable[str] = EVENTS) -> st.SearchStrategy[list[Event]]:
     return st.lists(one, max_size=25).map(build)
 
 
+def say(type_: str, moment: datetime, **data: Any) -> Event:
+    """An event of a type, of a moment: also the time in its data, where that has one."""
+    model = EVENTS[f"{type_}.v1"]
+    for name, field in model.model_fields.items():
+        if field.is_required() and (name == "at" or name.endswith("_at")):
+            data.setdefault(name, moment)
+    about = model.model_validate({"account_id": "acme", "reason": "r"} | data)
+    id_ = f"{type_}:{about.subject}:{moment.isoformat()}"
+    return Event(id=id_, source="/test", time=moment, data=about, correlation_id=id_)
+
+
 class Stored:
     """Facts and counters in memory: the repository of reporting as far as its work needs it."""
 
@@ -118,12 +131,46 @@ class Stored:
     async def facts(self, _: str, keys: Iterable[Key], __: Any = None) -> dict[Key, Fact]:
         return {key: self.facts_kept[key] for key in keys if key in self.facts_kept}
 
-    async def of_accounts(self, _: str, accounts: set[str], __: Any = None) -> dict[Key, Fact]:
+    async def of_accounts(
+        self,
+        _: str,
+        accounts: Collection[str],
+        __: Any = None,
+        kinds: Collection[str] = OF_STANDING - {"account"},
+    ) -> dict[Key, Fact]:
         return {
             key: fact
             for key, fact in self.facts_kept.items()
-            if fact.account in accounts and key.kind in OF_STANDING - {"account"}
+            if fact.account in accounts and key.kind in kinds
         }
+
+    async def of_kind(self, _: str, kind: str) -> dict[Key, Fact]:
+        return {key: fact for key, fact in self.facts_kept.items() if key.kind == kind}
+
+    async def rows(
+        self,
+        _: str,
+        figure: Figure,
+        cube: int,
+        by: Sequence[str],
+        where: Mapping[str, Iterable[str]],
+        days: tuple[str | None, str | None] = (None, None),
+    ) -> list[Row]:
+        names = (*figure.always, *figure.cubes[cube])
+        found: list[Row] = []
+        since, until = days
+        for (name, number, day, values), measures in self.counters.items():
+            if (name, number) != (figure.name, cube):
+                continue
+            month, jalali = months(day)
+            has = dict(zip(names, values, strict=True))
+            has |= {"day": day, "month": month, "jalali_month": jalali}
+            if (since or "") <= day <= (until or "9999-99") and all(
+                has[of] in {*wanted} for of, wanted in where.items()
+            ):
+                sums = dict(zip((m.name for m in figure.measures), measures, strict=True))
+                found.append(Row({of: has[of] for of in by}, sums))
+        return summed(found, by)
 
     async def save(self, _: str, fold: Fold, __: Any = None) -> None:
         self.facts_kept |= fold.changed

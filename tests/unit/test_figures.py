@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal, localcontext
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,9 @@ from hypothesis import strategies as st
 from services.reporting.domain import Counter, shares
 from services.reporting.figures.catalogue import FIGURES
 from services.reporting.figures.declaration import World
+from services.reporting.questions import Question, Row, Unanswerable
+from services.reporting.questions import summed as summed_up
+from services.reporting.reading import Reading
 from services.reporting.repository import _document, _fact
 from services.reporting.standing import standing
 from services.reporting.told import SAYS, Refused
@@ -220,6 +224,20 @@ async def test_any_order_any_repetition_and_any_batches_give_the_same(
 async def test_a_fact_is_stored_as_it_is(history: list[Event]) -> None:
     for fact in (await applied([history])).facts_kept.values():
         assert _fact(bson.decode(bson.encode(_document(fact)))) == fact
+
+
+@settings(deadline=None, max_examples=30)
+@given(events([*EVENTS, *["deal.closed.v1"] * 20]))  # with several products
+async def test_however_a_figure_is_broken_down_its_rows_add_up(history: list[Event]) -> None:
+    reading = Reading(await applied([history]), WORLD, lambda: NOON)  # type: ignore[arg-type]
+    for name, figure in FIGURES.items():
+        whole = await reading.figure(name)
+        asked = [*((dimension,) for dimension in figure.dimensions), *figure.cubes]
+        for dimensions in asked:
+            question = Question(by=[name for name in dimensions if name not in figure.several])
+            with suppress(Unanswerable):
+                parts = await reading.figure(name, question)
+                assert summed_up((Row({}, row.measures) for row in parts), ()) == whole
 
 
 def test_every_event_says_something_but_two() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from services.reporting.figures.catalogue import FIGURES
 from services.reporting.periods import months
+from services.reporting.questions import Question, cube_for
 from shared.contracts.event import Event
 from tahvil import crm
 from tests.support.telling import Stored, applied
@@ -60,8 +61,7 @@ def by_pandas(closed: Any, by: tuple[str, ...]) -> Table:
 
 def by_counters(stored: Stored, by: tuple[str, ...]) -> Table:
     deals = FIGURES["deals"]
-    times = {"day", "month", "jalali_month"}
-    cube = next(n for n, names in enumerate(deals.cubes) if {*by} - times <= {*names})
+    cube = cube_for(deals, Question(by=by))
     names = (*deals.always, *deals.cubes[cube])
     found: Table = {}
     for (figure, number, day, values_), (count, amount) in stored.counters.items():

@@ -107,7 +107,7 @@ class Figure:
     balance: bool = False
     """Comings and goings: the sum up to a day is how much there was at the end of that day."""
     several: frozenset[str] = frozenset()
-    """Dimensions of which one thing can have several values."""
+    """Dimensions of which one thing can have several values: rows by them add up to more."""
     counting: Counting
     version: int = 1
     """To be raised when `counting` counts otherwise: what is stored must be rebuilt then."""

@@ -99,10 +99,10 @@ SALES = (
         always=("outcome", "currency"),
         cubes=(
             ("salesperson",),
-            ("manager",),
-            ("manager_now",),
-            ("tier",),
+            ("manager", "tier"),
+            ("manager_now", "industry"),
             BY_PLACE,
+            ("manager", "product"),
             ("industry", "tier", "product"),
         ),
         several=frozenset({"product"}),
