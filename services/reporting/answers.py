@@ -99,10 +99,6 @@ class Answers:
         ):
             yield row
 
-    def check(self, name: str, question: Question, viewer: Viewer) -> None:
-        """`Hidden` when the question would tell of others: known before the first row is sent."""
-        rights.bounded_by(FIGURES[name], question, viewer)
-
     async def accounts(
         self,
         viewer: Viewer,
@@ -134,4 +130,4 @@ class Answers:
 def _plain(figure: Figure, question: Question) -> bool:
     """Whether each row stands by itself."""
     by_time = figure.balance and any(name in TIMES for name in question.by)
-    return not by_time and tuple(question.by) == stored(question.by)
+    return not by_time and not question.converted and tuple(question.by) == stored(question.by)

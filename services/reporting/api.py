@@ -1,7 +1,7 @@
 """Figures over HTTP. Read-only: as JSON, as CSV and as XLSX."""
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -16,7 +16,7 @@ from services.reporting.asking import Asked, Calendar, Wrong
 from services.reporting.exports import Columns
 from services.reporting.figures.catalogue import FIGURES
 from services.reporting.figures.declaration import Figure
-from services.reporting.questions import Question, Row, dimensions
+from services.reporting.questions import Question, Row, Unanswerable, dimensions
 from services.reporting.rights import Hidden, Viewer
 from services.reporting.titles import title
 from shared.pages.catalog import LANGUAGES, Language
@@ -133,6 +133,9 @@ class Wanted(BaseModel):
     rolled: Annotated[
         bool, Field(description="by manager: everybody with what all those below have")
     ] = False
+    converted: Annotated[
+        bool, Field(description="money of all currencies as the company's, by its table of rates")
+    ] = False
     limit: Annotated[int, Field(ge=1, le=MOST, description="rows of JSON; files have all")] = MOST
     cursor: Annotated[
         str | None, Field(max_length=4000, description="`next` of the answer before")
@@ -174,14 +177,13 @@ def build_router(answers: Answers, knows: Knows, say: Say) -> APIRouter:
         request: Request, name: str, wanted: Wanted, viewer: Viewer, shape: Shape
     ) -> Response:
         figure, question = _understood(name, wanted)
-        with _told():
-            answers.check(name, question, viewer)
         tag = await _tag(request, answers, viewer, shape)
         if _is_known(request, tag):
             return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=_headers(tag))
         heads = _heads(figure, question, wanted.language, say)
         columns = Columns(figure=figure, by=question.by, heads=heads)
-        rows = answers.rows(name, question, viewer, rolled=wanted.rolled)
+        with _told():
+            rows = await _begun(answers.rows(name, question, viewer, rolled=wanted.rolled))
         headers = {
             **_headers(tag),
             "Content-Disposition": f'attachment; filename="{name}.{shape}"',
@@ -226,14 +228,14 @@ def build_router(answers: Answers, knows: Knows, say: Say) -> APIRouter:
             return await file(request, name, wanted, viewer, shape)
         _, question = _understood(name, wanted)
         with _told():
-            answers.check(name, question, viewer)
             after = asking.after(wanted.cursor, question.by)
         tag = await _tag(request, answers, viewer, shape)
         if _is_known(request, tag):
             return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=_headers(tag))
         rows = answers.rows(name, question, viewer, rolled=wanted.rolled, after=after)
-        async with aclosing(rows):
-            found = await _first(rows, wanted.limit + 1)
+        with _told():
+            async with aclosing(rows):
+                found = await _first(rows, wanted.limit + 1)
         response.headers.update(_headers(tag))
         more = len(found) > wanted.limit
         found = found[: wanted.limit]
@@ -253,9 +255,15 @@ def _told() -> Iterator[None]:
         yield
     except Hidden as error:
         raise HTTPException(status.HTTP_403_FORBIDDEN, str(error)) from None
+    except Unanswerable as error:  # what is left after `understood`: rates that are not there
+        raise _fault("converted", str(error)) from None
     except Wrong as error:
-        fault = {"loc": ("query", error.field), "msg": error.reason, "type": "question"}
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, [fault]) from None
+        raise _fault(error.field, error.reason) from None
+
+
+def _fault(field: str, reason: str) -> HTTPException:
+    fault = {"loc": ("query", field), "msg": reason, "type": "question"}
+    return HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, [fault])
 
 
 def _understood(name: str, wanted: Wanted) -> tuple[Figure, Question]:
@@ -270,12 +278,27 @@ def _understood(name: str, wanted: Wanted) -> tuple[Figure, Question]:
         since=wanted.since,
         until=wanted.until,
         calendar=wanted.calendar,
+        converted=wanted.converted,
     )
     with _told():
         question = asking.understood(figure, asked)
         if wanted.rolled and "manager" not in question.by:
             raise Wrong("rolled", "goes up from manager to manager: ask `by=manager`")
     return figure, question
+
+
+async def _begun(rows: AsyncGenerator[Row]) -> AsyncIterator[Row]:
+    """The same rows, once the first one is there: until then an error can be told."""
+    first = await anext(rows, None)
+
+    async def all_() -> AsyncIterator[Row]:
+        async with aclosing(rows):
+            if first:
+                yield first
+            async for row in rows:
+                yield row
+
+    return all_()
 
 
 async def _first(rows: AsyncIterator[Row], number: int) -> list[Row]:

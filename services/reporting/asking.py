@@ -46,6 +46,7 @@ class Asked:
     since: str | None = None
     until: str | None = None
     calendar: Calendar = "gregorian"
+    converted: bool = False
 
 
 def understood(figure: Figure, asked: Asked) -> Question:
@@ -64,6 +65,7 @@ def understood(figure: Figure, asked: Asked) -> Question:
         where=_where(figure, asked, known),
         since=_day("from", asked.since, last=False),
         until=_day("to", asked.until, last=True),
+        converted=asked.converted,
     )
     if question.since and question.until and question.since > question.until:
         raise Wrong("to", "is before `from`")
