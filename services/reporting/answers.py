@@ -3,13 +3,15 @@
 Everything that shows figures to a person goes through here.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from services.reporting import rights
-from services.reporting.facts import Fact
+from services.reporting.customer import Customer
+from services.reporting.facts import Fact, Key
 from services.reporting.figures.catalogue import FIGURES
 from services.reporting.figures.declaration import Figure
+from services.reporting.plans import Attainment, Spent
 from services.reporting.questions import (
     TIMES,
     People,
@@ -103,21 +105,53 @@ class Answers:
         self,
         viewer: Viewer,
         *,
-        manager: str | None = None,
+        whose: Collection[str] | None = None,
         search: str = "",
         after: tuple[str, str] | None = None,
         limit: int,
     ) -> list[Fact]:
-        """Accounts by name that the viewer sees; of one manager, if one is named."""
-        whose = viewer.whose
-        if manager is not None:
-            whose = frozenset({manager} if viewer.sees(manager) else ())
+        """Accounts by name that the viewer sees; of these managers, if any are named."""
+        seen = viewer.whose
+        if whose is not None:
+            seen = frozenset(one for one in whose if viewer.sees(one))
         slot = await self._repository.live()
-        return await self._repository.accounts(slot, whose, search, after, limit)
+        return await self._repository.accounts(slot, seen, search, after, limit)
 
     async def own_accounts(self, viewer: Viewer) -> set[str]:
         """Ids of accounts that the viewer sees."""
         return await self._repository.managed(await self._repository.live(), viewer.whose)
+
+    async def customer(self, account: str, viewer: Viewer) -> Customer | None:
+        """One account, whole; None if there is none that the viewer sees."""
+        found = await self._reading.customer(account)
+        return found if found and viewer.sees(found.standing.manager) else None
+
+    async def proposed(self, customer: Customer) -> list[Row]:
+        """Products for an account that the viewer sees. They tell of no other account."""
+        return await self._reading.whitespace(customer)
+
+    async def attainment(self, viewer: Viewer) -> list[Attainment]:
+        """Targets of the people whose figures the viewer sees."""
+        return [one for one in await self._reading.attainment() if viewer.sees(one.target.of)]
+
+    async def budgets(self, viewer: Viewer) -> list[Spent]:
+        """Budgets of the accounts that the viewer sees."""
+        found = await self._reading.budgets()
+        if viewer.whose is None:
+            return found
+        own = await self.own_accounts(viewer)
+        return [one for one in found if one.budget.of in own]
+
+    async def account_names(self, ids: Iterable[str]) -> dict[str, str]:
+        """What accounts are called; of ids that the viewer was shown."""
+        keys = [Key("account", one) for one in ids]
+        facts = await self._repository.facts(await self._repository.live(), keys)
+        return {key.id: fact.get("name") or key.id for key, fact in facts.items()}
+
+    @property
+    def currency(self) -> str | None:
+        """The company's, if there is a table of rates."""
+        return self._reading.currency
 
     async def _bounded(self, figure: Figure, question: Question, viewer: Viewer) -> Question:
         name = rights.bounded_by(figure, question, viewer)

@@ -7,6 +7,11 @@ from services.reporting.answers import Answers
 from services.reporting.config import Settings
 from services.reporting.doors import Doors
 from services.reporting.handlers import ReportingWork
+from services.reporting.live import Live
+from services.reporting.pages import routes
+from services.reporting.pages.boards import Boards
+from services.reporting.pages.desk import Desk
+from services.reporting.pages.routes import House
 from services.reporting.reading import Reading
 from services.reporting.repository import INDEXES, Repository
 from shared.clock import utc_now
@@ -29,12 +34,22 @@ def build(plumbing: Plumbing[Settings]) -> Service:
         secure=settings.reporting_url.scheme == "https",
         now=utc_now,
     )
-    pages = Pages("services.reporting.pages")
+    pages = Pages("services.reporting.pages", scripts=True)
+    live = Live(answers.position)
+    house = House(
+        desk=Desk(pages, doors.handoff, settings.time_zone, utc_now),
+        doors=doors,
+        answers=answers,
+        boards=Boards(answers),
+        live=live,
+    )
     router = APIRouter()
     router.include_router(api.build_router(answers, doors.viewer, pages.said))
+    router.include_router(routes.build_router(house))
     return Service(
         name="reporting",
         work=lambda: ReportingWork(repository, world),
         indexes=INDEXES,
         router=router,
+        loops=(live.run,),
     )

@@ -53,6 +53,11 @@ class Reading:
         self._rates = rates
         self._selling = selling
 
+    @property
+    def currency(self) -> str | None:
+        """The company's, if there is a table of rates."""
+        return self._rates.currency if self._rates else None
+
     async def figure(
         self, name: str, question: Question | None = None, *, rolled: bool = False
     ) -> list[Row]:

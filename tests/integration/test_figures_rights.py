@@ -146,7 +146,9 @@ async def test_who_left_comes_in_no_more(house: Reports) -> None:
     await house.say(manager("eve", roles=(Role.COMPANY_MANAGER,)))
     async with house.client("eve") as client:
         assert (await client.get("/figures/deals")).status_code == 200
-        await house.say(PersonRemoved(person_id="eve"), at=NOW + timedelta(seconds=1))
+        await house.say(
+            PersonRemoved(person_id="eve", removed_at=NOW), at=NOW + timedelta(seconds=1)
+        )
         assert (await client.get("/figures/deals")).status_code == 403
 
 
