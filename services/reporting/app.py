@@ -2,6 +2,9 @@
 
 from services.reporting.api import build_router
 from services.reporting.config import Settings
+from services.reporting.domain import defined
+from services.reporting.figures.catalogue import FIGURES
+from services.reporting.generations import Generations
 from services.reporting.handlers import ReportingWork
 from services.reporting.reading import Reading
 from services.reporting.repository import INDEXES, Repository
@@ -14,10 +17,12 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     settings = plumbing.settings
     repository = Repository(plumbing.database)
     world = settings.world()
+    generations = Generations(plumbing.database, defined(FIGURES.values(), world))
     reading = Reading(repository, world, utc_now, rates=settings.table(), selling=settings.selling)
     return Service(
         name="reporting",
-        work=lambda: ReportingWork(repository, world),
+        work=lambda: ReportingWork(repository, world, generations.live),
         indexes=INDEXES,
+        check=generations.begin,
         router=build_router(reading, settings.http_password),
     )
