@@ -57,6 +57,11 @@ class Topics:
                 "said. Keep the figures you have, or rebuild from what is left with --partial"
             )
 
+    async def ends(self) -> dict[Partition, int]:
+        """Where each partition ends now."""
+        found = await self._consumer.end_offsets([TopicPartition(*p) for p in self.partitions])
+        return {tuple(partition): end for partition, end in found.items()}
+
     async def batch(
         self, at: Mapping[Partition, int], until: Mapping[Partition, int], most: int
     ) -> tuple[Records, dict[Partition, int]]:

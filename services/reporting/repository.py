@@ -238,15 +238,17 @@ def _id(key: Key) -> str:
 
 
 def _document(fact: Fact) -> Document:
-    stamps = list(dict.fromkeys(fact.stamps.values()))
-    numbers = {stamp: number for number, stamp in enumerate(stamps)}
+    stamps = list({id(stamp): stamp for stamp in fact.stamps.values()}.values())
+    numbers = {id(stamp): number for number, stamp in enumerate(stamps)}
     document: Document = {
         "_id": _id(fact.key),
         "kind": fact.key.kind,
-        "values": dict(fact.values),
+        "values": fact.values,
         "stamps": [list(stamp) for stamp in stamps],
         # Most of a fact was said by one event: only what others said names its stamp.
-        "by": {name: number for name, stamp in fact.stamps.items() if (number := numbers[stamp])},
+        "by": {name: n for name, stamp in fact.stamps.items() if (n := numbers[id(stamp)])}
+        if len(stamps) > 1
+        else {},
     }
     if fact.account:
         document["account"] = fact.account
