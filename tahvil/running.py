@@ -30,6 +30,7 @@ class Running:
     doors: Mapping[str, str]
     password: str
     mail: str
+    mongo: str
 
     @property
     def settings(self) -> KafkaSettings:
@@ -124,6 +125,7 @@ async def everything(
                 doors={process.name: process.door for process in processes},
                 password=password,
                 mail=str(servers.smtp.maildir),
+                mongo=servers.mongo.uri,
             )
             note.touch(mode=0o600)
             note.write_text(json.dumps(asdict(running)))

@@ -25,6 +25,8 @@ from services.reporting.reading import Reading
 from services.reporting.repository import Repository
 from services.reporting.rights import Viewer
 
+JALALI = "jalali_month"
+
 
 @dataclass(slots=True)
 class _Known:
@@ -86,17 +88,13 @@ class Answers:
             return
         bounded = await self._bounded(figure, question, viewer)
         people = await self.people()
-        since, until = bounded.since, bounded.until
         async for row in self._repository.stream(
             await self._repository.live(),
             figure,
             cube_for(figure, bounded),
             bounded.by,
             looked_up(bounded.where, people),
-            (
-                since.isoformat() if since and not figure.balance else None,
-                until.isoformat() if until else None,
-            ),
+            (None if figure.balance else bounded.since, bounded.until),
             after,
         ):
             yield row
@@ -162,6 +160,8 @@ class Answers:
 
 
 def _plain(figure: Figure, question: Question) -> bool:
-    """Whether each row stands by itself."""
-    by_time = figure.balance and any(name in TIMES for name in question.by)
-    return not by_time and not question.converted and tuple(question.by) == stored(question.by)
+    """Whether each row stands by itself, and MongoDB can make it."""
+    if figure.balance and any(name in TIMES for name in question.by):
+        return False
+    looked_up_or_jalali = stored(question.by) != tuple(question.by) or JALALI in question.by
+    return not looked_up_or_jalali and not question.converted

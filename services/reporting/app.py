@@ -5,7 +5,10 @@ from fastapi import APIRouter
 from services.reporting import api
 from services.reporting.answers import Answers
 from services.reporting.config import Settings
+from services.reporting.domain import defined
 from services.reporting.doors import Doors
+from services.reporting.figures.catalogue import FIGURES
+from services.reporting.generations import Generations
 from services.reporting.handlers import ReportingWork
 from services.reporting.live import Live
 from services.reporting.pages import routes
@@ -24,6 +27,7 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     settings = plumbing.settings
     repository = Repository(plumbing.database)
     world = settings.world()
+    generations = Generations(plumbing.database, defined(FIGURES.values(), world))
     reading = Reading(repository, world, utc_now, rates=settings.table(), selling=settings.selling)
     answers = Answers(reading, repository)
     doors = Doors(
@@ -48,8 +52,9 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     router.include_router(routes.build_router(house))
     return Service(
         name="reporting",
-        work=lambda: ReportingWork(repository, world),
+        work=lambda: ReportingWork(repository, world, generations.live),
         indexes=INDEXES,
         router=router,
         loops=(live.run,),
+        check=generations.begin,
     )

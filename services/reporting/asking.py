@@ -83,6 +83,8 @@ def _where(figure: Figure, asked: Asked, known: Sequence[str]) -> dict[str, list
         name = _OF_CALENDAR.get((written, asked.calendar), written)
         if not colon:
             raise Wrong("where", f"{condition[:80]!r} must be such as {known[0]}:value")
+        if name in TIMES:
+            raise Wrong("where", f"{name} is a time: write `from` and `to`")
         if name not in known:
             raise Wrong("where", f"{figure.name} has no dimension {name!r}: it has {_list(known)}")
         found.setdefault(name, []).append(value)

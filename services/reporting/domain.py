@@ -12,7 +12,8 @@ from services.reporting.facts import Fact, Key, Stamp, Tell, merged
 from services.reporting.figures.catalogue import BY_KIND
 from services.reporting.figures.declaration import Amount, Figure, World
 from services.reporting.standing import Standing, standing
-from services.reporting.told import SEPARATOR, Refused
+from services.reporting.told import Refused
+from shared.contracts.ids import derived
 
 DIGITS = 34
 """What MongoDB's Decimal128 holds; beyond, it would round."""
@@ -23,12 +24,6 @@ Counter = tuple[str, int, str, tuple[str, ...]]
 `always` dimensions and then the cube's. Not a named tuple: a deal makes eight, at 0.4 us each."""
 Share = tuple[Counter, tuple[Amount, ...]]
 Shares = dict[Counter, tuple[Amount, ...]]
-
-
-def counter_id(counter: Counter) -> str:
-    """One document a counter."""
-    figure, cube, day, values = counter
-    return SEPARATOR.join([figure, str(cube), day, *values])
 
 
 def shares(fact: Fact, world: World) -> list[Share]:
@@ -111,11 +106,6 @@ def _fitting(counter: Counter, value: Amount) -> Amount:
 
 
 def defined(figures: Iterable[Figure], world: World) -> str:
-    """Says which figures there are and how they count: what is stored fits no other answer."""
-    return repr(
-        (
-            [(f.name, f.version, f.always, f.cubes, f.measures) for f in figures],
-            world.zone.key,
-            world.calendar,
-        )
-    )
+    """Names which figures there are and how they count; what is stored fits no other name."""
+    declared = [(f.name, f.version, f.always, f.cubes, f.measures) for f in figures]
+    return derived("figures", repr(declared), world.zone.key, repr(world.calendar))

@@ -62,6 +62,8 @@ def dimensions(figure: Figure) -> tuple[str, ...]:
 
 def cube_for(figure: Figure, question: Question) -> int:
     """The smallest cube that has all that is asked for, and counts nothing twice."""
+    if times := {*TIMES} & {*question.where}:
+        raise Unanswerable(f"give a range of days in place of conditions on {', '.join(times)}")
     asked = {*question.by, *question.where}
     for name in asked:
         if name not in dimensions(figure):

@@ -75,14 +75,13 @@ class Reading:
         slot = await self._repository.live()
         people = await self._people(slot, (*by, *question.where), rolled=rolled)
         time = _time_of(figure, by)
-        since = question.since.isoformat() if question.since and not figure.balance else None
         rows = await self._repository.rows(
             slot,
             figure,
             cube,
             stored(fetched),
             looked_up(question.where, people),
-            (since, question.until.isoformat() if question.until else None),
+            (None if figure.balance else question.since, question.until),
         )
         found = joined(rows, fetched, people)
         if question.converted and self._rates:

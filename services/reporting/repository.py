@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from decimal import Decimal
-from typing import Any
+from datetime import date, timedelta
+from decimal import Decimal, localcontext
+from typing import Any, NamedTuple
 
-from services.reporting.domain import Fold, Shares, counter_id
+from services.reporting.domain import Fold, Shares
 from services.reporting.facts import Fact, Key, Stamp, digest
 from services.reporting.figures.catalogue import FIGURES, OF_STANDING
 from services.reporting.figures.declaration import Amount, Figure, Unit
 from services.reporting.periods import months
-from services.reporting.questions import Row
+from services.reporting.questions import Row, summed
 from services.reporting.standing import standing
 from services.reporting.told import SEPARATOR
 from shared.mongo import (
@@ -23,6 +24,7 @@ from shared.mongo import (
     Session,
     UpdateOne,
     aggregate,
+    aggregated,
     find,
     stream,
     write,
@@ -41,12 +43,20 @@ OF_SLOT: Mapping[str, Sequence[IndexModel]] = {
         ),
         IndexModel("search", partialFilterExpression={"manager": {"$exists": True}}),
     ],
-    "counters": [IndexModel([("figure", 1), ("cube", 1), ("day", 1)])],
+    "counters": [IndexModel([("figure", 1), ("cube", 1), ("month", 1)])],
 }
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "generations": [],
     **{f"{name}_{slot}": models for slot in SLOTS for name, models in OF_SLOT.items()},
 }
+
+
+class Stored(NamedTuple):
+    """The counters of a month as they are stored; measures by day and name."""
+
+    id: str
+    figure: str
+    measures: Mapping[str, Amount]
 
 
 class Repository:
@@ -55,9 +65,9 @@ class Repository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def live(self, session: Session | None = None) -> str:
-        """The slot that is live. Read inside the transaction that writes to it."""
-        found = await find(self._database["generations"], {"_id": "live"}, session=session)
+    async def live(self) -> str:
+        """The slot to read from."""
+        found = await find(self._database["generations"], {"_id": "live"})
         return str(found[0]["slot"]) if found else SLOTS[0]
 
     async def facts(
@@ -110,21 +120,41 @@ class Repository:
             self._database[f"counters_{slot}"], _increments(fold.changes()), session=session
         )
 
-    async def rows(  # noqa: PLR0917
+    async def counters(self, slot: str, session: Session | None = None) -> AsyncIterator[Stored]:
+        """All counters that are not nothing, in one order whatever the slot, a month each."""
+        rows = stream(self._database[f"counters_{slot}"], {}, sort=[("_id", 1)], session=session)
+        async for row in rows:
+            figure, month = row["figure"], row["month"]
+            names = [m.name for m in FIGURES[figure].measures] if figure in FIGURES else []
+            sums = {month: {name: row.get(name, 0) for name in names}}
+            known = {
+                f"{at} {name}": _plain(value)
+                for at, measures in (sums | _days(row)).items()
+                for name, value in measures.items()
+                if _plain(value)
+            }
+            if known:
+                yield Stored(row["_id"], figure, known)
+
+    async def rows(  # noqa: PLR0917 - each says which rows
         self,
         slot: str,
         figure: Figure,
         cube: int,
         by: Sequence[str],
         where: Mapping[str, Iterable[str]],
-        days: tuple[str | None, str | None] = (None, None),
+        days: tuple[date | None, date | None] = (None, None),
     ) -> list[Row]:
-        """Sums of a figure's counters. Rows that are nothing are there, too."""
-        pipeline = _sums(figure, cube, by, where, days)
-        return [
-            _row(row, figure)
-            for row in await aggregate(self._database[f"counters_{slot}"], pipeline)
-        ]
+        """Sums of a figure's counters, from a day to a day. Rows that are nothing are there, too.
+
+        Whole months are summed from the months, which are few; else their days are looked at.
+        """
+        by_day = {"day", "jalali_month"} & {*by}
+        fields = [name for name in by if name not in by_day] + (["day"] if by_day else [])
+        pipeline = _sums(figure, cube, fields, where, days)
+        found = await aggregate(self._database[f"counters_{slot}"], pipeline)
+        rows = [_row(row, figure) for row in found]
+        return summed((_labelled(row, by) for row in rows), by) if by_day else rows
 
     async def stream(  # noqa: PLR0917
         self,
@@ -133,17 +163,20 @@ class Repository:
         cube: int,
         by: Sequence[str],
         where: Mapping[str, Iterable[str]],
-        days: tuple[str | None, str | None] = (None, None),
+        days: tuple[date | None, date | None] = (None, None),
         after: Sequence[str] | None = None,
     ) -> AsyncIterator[Row]:
-        """Likewise one by one, in order, from behind these values on; none that is nothing."""
+        """Likewise one by one, in order, from behind these values on; none that is nothing.
+
+        Not by Jalali months: MongoDB does not know them.
+        """
         pipeline = [
             *_sums(figure, cube, by, where, days),
             {"$match": {"$or": [{measure.name: {"$ne": 0}} for measure in figure.measures]}},
             *([{"$match": {"_id": {"$gt": dict(zip(by, after, strict=True))}}}] if after else []),
             {"$sort": {"_id": 1}},
         ]
-        async for row in stream(self._database[f"counters_{slot}"], pipeline):
+        async for row in aggregated(self._database[f"counters_{slot}"], pipeline):
             yield _row(row, figure)
 
     async def position(self) -> str:
@@ -189,51 +222,94 @@ def _sums(
     cube: int,
     by: Sequence[str],
     where: Mapping[str, Iterable[str]],
-    days: tuple[str | None, str | None],
+    days: tuple[date | None, date | None],
 ) -> list[Document]:
-    match: Document = {"figure": figure.name, "cube": cube}
     since, until = days
-    if bounds := {k: v for k, v in (("$gte", since), ("$lte", until)) if v}:
-        match["day"] = bounds
+    match: Document = {"figure": figure.name, "cube": cube}
+    if since or until:
+        first, last = since or date.min, until or date.max
+        match["month"] = {"$gte": first.isoformat()[:7], "$lte": last.isoformat()[:7]}
     match |= {name: {"$in": sorted(values)} for name, values in where.items()}
-    sums = {measure.name: {"$sum": f"${measure.name}"} for measure in figure.measures}
-    return [{"$match": match}, {"$group": {"_id": {n: f"${n}" for n in by}, **sums}}]
+    pipeline: list[Document] = [{"$match": match}]
+    at = ""
+    if "day" in by or not _whole_months(since, until):
+        at = "days.v."
+        pipeline += _by_days(figure, cube, since, until)
+    sums = {measure.name: {"$sum": f"${at}{measure.name}"} for measure in figure.measures}
+    return [*pipeline, {"$group": {"_id": {n: f"${n}" for n in by}, **sums}}]
 
 
 def _row(row: Document, figure: Figure) -> Row:
     return Row(row["_id"], {m.name: _amount(row[m.name], m.unit) for m in figure.measures})
 
 
+def _days(row: Document) -> dict[str, Document]:
+    return {f"{row['month']}-{day}": measures for day, measures in row["days"].items()}
+
+
+def _whole_months(since: date | None, until: date | None) -> bool:
+    ends = until is None or until == date.max or (until + timedelta(days=1)).day == 1
+    return ends and (since is None or since.day == 1)
+
+
+def _by_days(figure: Figure, cube: int, since: date | None, until: date | None) -> list[Document]:
+    """Each day of a month as a document."""
+    kept = {name: f"${name}" for name in ("month", *figure.always, *figure.cubes[cube])}
+    steps: list[Document] = [
+        {"$project": {**kept, "days": {"$objectToArray": "$days"}}},
+        {"$unwind": "$days"},
+        {"$set": {"day": {"$concat": ["$month", "-", "$days.k"]}}},
+    ]
+    bounds = {k: v.isoformat() for k, v in (("$gte", since), ("$lte", until)) if v}
+    return [*steps, {"$match": {"day": bounds}}] if bounds else steps
+
+
+def _labelled(row: Row, by: Sequence[str]) -> Row:
+    _, jalali_month = months(row.by["day"])
+    return Row({n: jalali_month if n == "jalali_month" else row.by[n] for n in by}, row.measures)
+
+
+def _plain(value: Any) -> Amount:
+    return value.to_decimal() if isinstance(value, Decimal128) else int(value)
+
+
 def _amount(value: Any, unit: Unit) -> Amount:
-    if isinstance(value, Decimal128):
-        return value.to_decimal()
-    return Decimal(value) if unit is Unit.MONEY else int(value)
+    found = _plain(value)
+    return Decimal(found) if unit is Unit.MONEY else found
 
 
 def _increments(changes: Shares) -> list[UpdateOne]:
-    operations = []
-    for counter, values in sorted(changes.items()):
-        name, cube, day, dimensions = counter
-        figure = FIGURES[name]
-        month, jalali_month = months(day)
-        about = {
-            "figure": name,
-            "cube": cube,
-            "day": day,
-            "month": month,
-            "jalali_month": jalali_month,
-            **dict(zip((*figure.always, *figure.cubes[cube]), dimensions, strict=True)),
-        }
-        change = {
-            measure.name: Decimal128(value) if isinstance(value, Decimal) else value
-            for measure, value in zip(figure.measures, values, strict=True)
-        }
-        operations.append(
-            UpdateOne(
-                {"_id": counter_id(counter)}, {"$inc": change, "$setOnInsert": about}, upsert=True
-            )
+    """Counters of one month are one document: what a batch changes is in few of them."""
+    sums: dict[str, dict[str, Amount]] = {}
+    about: dict[str, Document] = {}
+    with localcontext(prec=60):
+        for (name, cube, day, values), measures in sorted(changes.items()):
+            figure, month = FIGURES[name], day[:7]
+            id_ = SEPARATOR.join([name, str(cube), month, *values])
+            if id_ not in sums:
+                names = (*figure.always, *figure.cubes[cube])
+                dimensions = dict(zip(names, values, strict=True))
+                about[id_] = {"figure": name, "cube": cube, "month": month, **dimensions}
+                sums[id_] = dict.fromkeys((m.name for m in figure.measures), 0)
+            change = sums[id_]
+            for measure, value in zip(figure.measures, measures, strict=True):
+                change[measure.name] += value
+                if value:
+                    change[f"days.{day[8:]}.{measure.name}"] = value
+    return [
+        UpdateOne(
+            {"_id": id_},
+            {
+                "$inc": {
+                    name: Decimal128(value) if isinstance(value, Decimal) else value
+                    for name, value in change.items()
+                },
+                "$setOnInsert": about[id_],
+            },
+            upsert=True,
         )
-    return operations
+        for id_, change in sums.items()
+    ]
 
 
 def _id(key: Key) -> str:
@@ -241,15 +317,17 @@ def _id(key: Key) -> str:
 
 
 def _document(fact: Fact) -> Document:
-    stamps = list(dict.fromkeys(fact.stamps.values()))
-    numbers = {stamp: number for number, stamp in enumerate(stamps)}
+    stamps = list({id(stamp): stamp for stamp in fact.stamps.values()}.values())
+    numbers = {id(stamp): number for number, stamp in enumerate(stamps)}
     document: Document = {
         "_id": _id(fact.key),
         "kind": fact.key.kind,
-        "values": dict(fact.values),
+        "values": fact.values,
         "stamps": [list(stamp) for stamp in stamps],
         # Most of a fact was said by one event: only what others said names its stamp.
-        "by": {name: number for name, stamp in fact.stamps.items() if (number := numbers[stamp])},
+        "by": {name: n for name, stamp in fact.stamps.items() if (n := numbers[id(stamp)])}
+        if len(stamps) > 1
+        else {},
     }
     if fact.account:
         document["account"] = fact.account

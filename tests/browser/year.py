@@ -118,8 +118,8 @@ def _handoff(
 ) -> Iterator[tuple[datetime, EventData]]:
     yield at, handoffs.HandoffCreated.model_validate(
         {"handoff_id": id_, "account_id": account, "deal_id": f"{account}-0", "kind": "new",
-         "salesperson_id": "sam", "completeness": dice.randint(40, 100), "missing": (),
-         "round": 1, "created_at": at}
+         "salesperson_id": "sam", "completeness": dice.randint(40, 100), "account_name": account,
+         "closed_at": at, "created_at": at}
     )  # fmt: skip
     yield (
         at,
@@ -147,7 +147,7 @@ def _handoff(
         step = ("welcome-call", "kick-off", "first-review")[number % 3]
         yield set_at, deadlines.DeadlineSet.model_validate(
             {"deadline_id": name, "account_id": account, "owner_id": whose, "title": step,
-             "kind": "step", "step": step, "set_at": set_at, "due_at": due, "about": id_}
+             "kind": "step", "step": step, "set_at": set_at, "due_at": due, "subject_id": id_}
         )  # fmt: skip
         if due < NOW and dice.random() < 0.9:
             met = due + timedelta(hours=dice.choice((-30, -9, -4, -2, 5, 40)))
@@ -155,7 +155,13 @@ def _handoff(
                 yield (
                     met,
                     deadlines.DeadlineMet.model_validate(
-                        {"deadline_id": name, "account_id": account, "met_at": met, "by": whose}
+                        {
+                            "deadline_id": name,
+                            "account_id": account,
+                            "met_at": met,
+                            "by": whose,
+                            "subject_id": id_,
+                        }
                     ),
                 )
 
@@ -166,7 +172,7 @@ def _opportunities(dice: random.Random, id_: str) -> Iterator[tuple[datetime, Ev
         name, amount = f"o-{id_}-{number}", _eur(dice.randint(500, 9000))
         yield at, accounts.OpportunityIdentified.model_validate(
             {"account_id": id_, "opportunity_id": name, "identified_at": at, "amount": amount,
-             "kind": dice.choice(("upsell", "cross-sell")), "product": dice.choice(PRODUCTS)}
+             "kind": dice.choice(("upsell", "cross_sell")), "product": dice.choice(PRODUCTS)}
         )  # fmt: skip
         if dice.random() < 0.5:
             won = at + (NOW - at) * dice.random()
@@ -189,7 +195,7 @@ def _money(dice: random.Random, id_: str) -> Iterator[tuple[datetime, EventData]
         at += (NOW - at) * dice.random()
         yield at, accounts.BudgetSpent.model_validate(
             {"account_id": id_, "spending_id": f"s-{id_}-{number}", "spent_at": at,
-             "amount": _eur(dice.randint(200, 2200)), "what": "Training"}
+             "amount": _eur(dice.randint(200, 2200)), "purpose": "Training"}
         )  # fmt: skip
 
 

@@ -82,6 +82,7 @@ async def test_conditions_days_and_calendars(house: Reports) -> None:
         ("by=salesperson&by=tier", "by", "cannot be broken down by"),
         ("where=salesperson", "where", "must be such as"),
         ("where=nothing:1", "where", "no dimension"),
+        ("where=month:2026-01", "where", "write `from` and `to`"),
         ("from=tomorrow", "from", "is no day"),
         ("from=2026-02-30", "from", "is no day"),
         ("from=2026-02&to=2026-01", "to", "before"),
@@ -160,9 +161,9 @@ async def test_a_long_file_takes_no_more_memory_than_a_short_one(
     """100,000 rows."""
     rows = [
         {
-            "_id": f"x{n}", "figure": "spending", "cube": 0, "day": "2026-01-01",
-            "month": "2026-01", "jalali_month": "1404-10", "currency": "EUR",
-            "account": f"account-{n:06}", "count": 1, "amount": n,
+            "_id": f"x{n}", "figure": "spending", "cube": 0, "month": "2026-01",
+            "currency": "EUR", "account": f"account-{n:06}",
+            "count": 1, "amount": n, "days": {"01": {"count": 1, "amount": n}},
         }
         for n in range(100_000)
     ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Any event of any type, as a strategy; and reporting's work on a store in memory."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import localcontext
 from typing import Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo
@@ -154,18 +154,18 @@ class Stored:
         cube: int,
         by: Sequence[str],
         where: Mapping[str, Iterable[str]],
-        days: tuple[str | None, str | None] = (None, None),
+        days: tuple[date | None, date | None] = (None, None),
     ) -> list[Row]:
         names = (*figure.always, *figure.cubes[cube])
         found: list[Row] = []
-        since, until = days
+        since, until = (day.isoformat() if day else "" for day in days)
         for (name, number, day, values), measures in self.counters.items():
             if (name, number) != (figure.name, cube):
                 continue
             month, jalali = months(day)
             has = dict(zip(names, values, strict=True))
             has |= {"day": day, "month": month, "jalali_month": jalali}
-            if (since or "") <= day <= (until or "9999-99") and all(
+            if since <= day <= (until or "9999-99") and all(
                 has[of] in {*wanted} for of, wanted in where.items()
             ):
                 sums = dict(zip((m.name for m in figure.measures), measures, strict=True))
@@ -186,7 +186,7 @@ async def applied(batches: Iterable[Sequence[Event]], world: World = WORLD) -> S
     """What is stored after these batches."""
     stored = Stored()
     for batch in batches:
-        work = ReportingWork(stored, world)  # type: ignore[arg-type]
+        work = ReportingWork(stored, world, stored.live)  # type: ignore[arg-type]
         await work.load(batch, None)  # type: ignore[arg-type]
         for event in batch:
             work.apply(event)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -129,18 +130,26 @@ Valued = Callable[[Dimensions], list[tuple[str, ...]]]
 
 
 def _valued(names: tuple[str, ...], several: frozenset[str]) -> Valued:
+    if len(names) < 2:
+        return lambda dimensions: [tuple(str(dimensions[name]) for name in names)]
+    values_of = itemgetter(*names)
     if several.isdisjoint(names):
-        return lambda dimensions: [tuple([dimensions[name] for name in names])]  # type: ignore[misc]
+        return lambda dimensions: [values_of(dimensions)]
 
     def combined(dimensions: Dimensions) -> list[tuple[str, ...]]:
         found: list[tuple[str, ...]] = [()]
-        for name in names:
-            value = dimensions[name]
+        for value in values_of(dimensions):
             each = (value,) if isinstance(value, str) else dict.fromkeys(value)
             found = [(*so_far, one) for so_far in found for one in each]
         return found
 
-    return combined
+    def valued(dimensions: Dimensions) -> list[tuple[str, ...]]:
+        if isinstance(dimensions[one], str):
+            return [values_of(dimensions)]
+        return combined(dimensions)
+
+    (one,) = several  # no figure has more of them
+    return valued
 
 
 def stays(changes: Iterable[tuple[int, Dimensions | None]], world: World) -> Iterator[Entry]:

@@ -26,6 +26,7 @@ def _deals(deal: Fact, world: World) -> Iterable[Entry]:
         return
     standing = world.of(deal.account)
     amount, currency = money(deal.get("amount"))
+    products = deal.get("products") or (NONE,)
     yield Entry(
         world.day(closed_at),
         {
@@ -39,7 +40,7 @@ def _deals(deal: Fact, world: World) -> Iterable[Entry]:
             "country": known(deal.get("country")),
             "region": known(deal.get("region")),
             "city": known(deal.get("city")),
-            "product": tuple(deal.get("products") or ()) or (NONE,),
+            "product": products[0] if len(products) == 1 else tuple(products),
         },
         (1, amount),
     )

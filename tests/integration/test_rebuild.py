@@ -1,0 +1,216 @@
+"""`tahvil reporting rebuild` beside the real service, while it runs."""
+
+import asyncio
+import random
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from shared.contracts.event import Event
+from shared.contracts.handoffs import AccountTransferred, HandoffAssigned
+from shared.kafka import connection
+from tahvil import crm, team
+from tahvil.running import environment
+from tests.support.builders import NOON, deal, event
+from tests.support.system import PASSWORD, System
+
+EXAMPLE = Path("examples/crm")
+ASKED = (
+    "deals?by=outcome", "deals?by=sales_manager&by=jalali_month", "deals?by=manager&by=tier",
+    "deals?by=manager_now", "portfolio?by=manager", "handoffs?by=event",
+)  # fmt: skip
+
+
+def history() -> list[Event]:
+    """The CRM's deals, a manager for each account, and some transfers, in no order at all."""
+    deals = crm.read(EXAMPLE)
+    accounts = sorted({e.data.key for e in deals})
+    given = [
+        event(HandoffAssigned(handoff_id=a, account_id=a, manager_id=f"m{n % 5}", reason="r",
+                              assigned_at=deals[0].time), time=deals[0].time)
+        for n, a in enumerate(accounts)
+    ]  # fmt: skip
+    moved = [
+        event(AccountTransferred(account_id=a, to_manager_id="m9", reason="r", at=deals[3000].time))
+        for a in accounts[::7]
+    ]
+    found = [*deals, *given, *moved, *team.read(EXAMPLE / "team.yaml", NOON)]
+    random.Random(3).shuffle(found)
+    return found
+
+
+class Command:
+    """`tahvil reporting rebuild` as a process."""
+
+    def __init__(self, system: System, *options: str) -> None:
+        self._system = system
+        self._options = options
+
+    async def start(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tahvil", "reporting", "rebuild", *self._options,
+            "--data", str(self._system.folder / "none"),
+            env={**environment(self._system.servers, PASSWORD), "COLUMNS": "200"},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+
+    async def run(self) -> tuple[int | None, str]:
+        process = await self.start()
+        async with asyncio.timeout(120):
+            output, _ = await process.communicate()
+        return process.returncode, output.decode()
+
+
+async def figures(system: System) -> list[dict[tuple[str, ...], tuple[int, Decimal]]]:
+    return [await system.figure_table(path) for path in ASKED]
+
+
+async def slot(system: System) -> str:
+    document = await system.mongo["reporting"]["generations"].find_one({"_id": "live"})
+    assert document
+    return str(document["slot"])
+
+
+async def turn_of(system: System) -> int:
+    """How many transactions the rebuild under way has committed."""
+    document = await system.mongo["reporting"]["generations"].find_one({"_id": "rebuild"})
+    return document["turn"] if document else 0
+
+
+async def published(system: System, events: Sequence[Event]) -> None:
+    await system.publish(events)
+    await system.settled()
+
+
+@pytest.mark.timeout(240)
+async def test_a_rebuild_gives_the_same_figures_and_goes_on_from_there(system: System) -> None:
+    (process,) = await system.start("reporting")
+    await published(system, history())
+    before = await figures(system)
+    assert before[0][("won",)][0] == 4238
+    assert all(before)
+    assert await slot(system) == "a"
+
+    code, output = await Command(system, "--check").run()
+    assert (code, await slot(system)) == (0, "a"), output
+
+    # it has come to the end, so only what follows is replayed
+    code, output = await Command(system).run()
+    assert code == 0, output
+    assert await slot(system) == "b"
+    assert await figures(system) == before
+
+    await published(system, [event(deal("after", amount={"value": "1.00", "currency": "USD"}))])
+    assert (await figures(system))[0][("won",)][0] == 4239
+    await system.kill(process)
+    await system.start("reporting")
+    code, output = await Command(system).run()
+    assert (code, await slot(system)) == (0, "a"), output
+    assert (await figures(system))[0][("won",)][0] == 4239
+    totals = await system.accounts_add_up("reporting")
+    assert totals["dead_lettered"] == 0
+
+
+@pytest.mark.timeout(240)
+async def test_differences_are_told_figure_by_figure_and_switched_to_on_demand(
+    system: System,
+) -> None:
+    await system.start("reporting")
+    await published(system, history())
+    before = await figures(system)
+    counters = system.mongo["reporting"]["counters_a"]
+    await counters.update_one({"figure": "deals", "cube": 0}, {"$inc": {"count": 7}})
+    await counters.delete_one({"figure": "portfolio", "cube": 0})
+    wrong = await figures(system)
+    assert wrong != before
+
+    code, output = await Command(system).run()
+    assert code == 1
+    deals = next(line for line in output.splitlines() if "deals" in line)
+    assert [cell.strip() for cell in deals.split("│")][3] == "1", output
+    assert "Nothing is switched" in output
+    assert await figures(system) == wrong
+
+    code, output = await Command(system, "--yes").run()
+    assert code == 0, output
+    assert await figures(system) == before
+
+
+@pytest.mark.timeout(300)
+async def test_a_rebuild_that_is_killed_again_and_again_resumes_while_events_come(
+    system: System,
+) -> None:
+    await system.start("reporting", "reporting")
+    events = history()
+    await published(system, events[:5000])
+    coming = asyncio.create_task(_trickle(system, events[5000:]))
+    turns = [0]
+    for _ in range(4):
+        process = await Command(system).start()
+        turn = turns[-1]
+        while process.returncode is None and turn <= turns[-1]:
+            turn = await turn_of(system)
+        if process.returncode is None:
+            process.kill()
+            turns.append(turn)
+        await process.communicate()
+    assert turns[1:], "it was never killed on its way"
+    code, output = await Command(system).run()
+    assert code == 0, output
+    await coming
+    await system.settled()
+    found = await figures(system)
+    code, output = await Command(system).run()
+    assert code == 0, output
+    assert await figures(system) == found
+    assert found[0][("won",)][0] == 4238
+    await system.accounts_add_up("reporting")
+
+
+async def _trickle(system: System, events: Sequence[Event]) -> None:
+    for start in range(0, len(events), 20):
+        await system.publish(events[start : start + 20])
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.timeout(120)
+async def test_what_kafka_has_deleted_is_said_and_not_lost_by_mistake(system: System) -> None:
+    await system.start("reporting")
+    await published(system, [event(deal(f"d{n}", "acme")) for n in range(10)])
+    admin = AIOKafkaAdminClient(**connection(system.kafka))
+    await admin.start()
+    offsets = await system.mongo["reporting"]["offsets"].find().to_list()
+    (partition,) = [row["_id"] for row in offsets if row["next"] and row["_id"][:5] == "deals"]
+    number = int(partition.split("/")[1])
+    await admin.delete_records({TopicPartition("deals", number): RecordsToDelete(4)})
+    await admin.close()
+
+    code, output = await Command(system).run()
+    assert code == 1
+    assert f"Kafka has deleted records of deals/{number} (4)" in output
+    code, output = await Command(system, "--partial").run()
+    assert code == 1, output  # the figures differ: four deals are gone
+    assert await system.figure_table("deals?by=outcome") == {("won",): (10, Decimal("1005.00"))}
+
+
+@pytest.mark.timeout(120)
+async def test_figures_of_other_settings_wait_for_a_rebuild(system: System) -> None:
+    (process,) = await system.start("reporting")
+    late = NOON.replace(day=30, hour=22)
+    await published(system, [event(deal("d1", closed_at=late))])
+    await system.kill(process)
+    system.extra["TAHVIL_TIME_ZONE"] = "Asia/Tehran"
+    (process,) = await system.start("reporting")
+    await system.publish([event(deal("d2", closed_at=late))])
+    for _ in range(100):
+        if "run `tahvil reporting rebuild`" in process.log.read_text():
+            break
+        await asyncio.sleep(0.2)
+    else:
+        raise AssertionError(process.log.read_text())
+    assert await system.figure_table("deals?by=month") == {("2026-11",): (1, Decimal("100.50"))}
