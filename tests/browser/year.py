@@ -135,7 +135,7 @@ def _handoff(
                 {
                     "handoff_id": id_,
                     "account_id": account,
-                    "manager_id": whose,
+                    "by": whose,
                     "accepted_at": accepted,
                 }
             ),

@@ -112,6 +112,8 @@ async def reports(folder: Path, **changes: Any) -> AsyncIterator[Reports]:
     )
     found = Reports(database, **changes)
     await ensure_indexes(database, found.service.indexes, timedelta(days=1))
+    assert found.service.check
+    await found.service.check()
     try:
         yield found
     finally:

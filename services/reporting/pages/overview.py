@@ -261,6 +261,7 @@ def _industries(seen: Seen, reader: Reader) -> Chart | None:
         id="industries",
         title=reader.writer.say("Won, by industry"),
         kind="across",
+        wide=True,
         labels=[word({}, name, reader) for name, _ in best],
         series=[
             Series(

@@ -61,6 +61,7 @@
     const numbers = {
       type: "value",
       max: data.most ?? undefined,
+      interval: data.most ? data.most / 4 : undefined,
       minInterval: 1,
       inverse: across && rightToLeft,
       position: !across && rightToLeft ? "right" : undefined,
