@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from services.reporting.figures.declaration import Figure
-from services.reporting.periods import JALALI_YEARS, jalali_day, period
+from services.reporting.periods import GREGORIAN_YEARS, JALALI_YEARS, jalali_day, period
 from services.reporting.questions import (
     TIMES,
     Question,
@@ -98,16 +98,21 @@ def _day(field: str, text: str | None, *, last: bool) -> date | None:
     plain = text.strip().translate(_DIGITS)
     try:
         if plain.count("-") == 2:
-            year, month, day = (int(part) for part in plain.split("-"))
-            if year in JALALI_YEARS:
-                return jalali_day(year, month, day)
-            return date(year, month, day)
+            return _one_day(*(int(part) for part in plain.split("-")))
         span = period(plain)
     except ValueError:
         raise Wrong(
             field, f"{text[:40]!r} is no day: write 2026-11-25, 1405-09-04, 2026-11 or 2026-Q4"
         ) from None
     return span.until if last else span.since
+
+
+def _one_day(year: int, month: int, day: int) -> date:
+    if year in JALALI_YEARS:
+        return jalali_day(year, month, day)
+    if year in GREGORIAN_YEARS:
+        return date(year, month, day)
+    raise ValueError(year)
 
 
 def cursor(by: Sequence[str], values: Mapping[str, str]) -> str:

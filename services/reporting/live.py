@@ -39,14 +39,17 @@ class Live:
                     self._now = now
                     self._changed.notify_all()
 
-    async def events(self, stopping: asyncio.Event) -> AsyncIterator[str]:
-        """What one listener is sent: a name of the position, whenever it is another one."""
+    async def events(self, stopping: asyncio.Event, seen: str) -> AsyncIterator[str]:
+        """What one listener is sent: a name of the position, whenever it is another one.
+
+        `seen`: the one that the listener's page shows.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + LIFE.total_seconds()
         self._listeners += 1
         try:
             yield "retry: 3000\n\n"
-            sent = await self._position()
+            sent = seen
             while loop.time() < end:
                 now = await self._next(sent, stopping)
                 if stopping.is_set():

@@ -1,7 +1,9 @@
 """Figures over HTTP: rows in pages, validators, files; from a real database."""
 
+import asyncio
 import csv
 import io
+import sys
 import tracemalloc
 import zipfile
 from collections.abc import AsyncIterator
@@ -9,13 +11,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openpyxl
 import pytest
 
 from services.reporting.figures.catalogue import FIGURES
+from shared import http
 from shared.contracts.deals import DealClosed
 from tests.support.builders import deal, manager
 from tests.support.reporting import NOW, Reports, reports
+from tests.support.system import PASSWORD
 
 DAY = datetime(2026, 3, 20, 12, tzinfo=NOW.tzinfo)
 
@@ -188,3 +193,54 @@ async def test_a_long_file_takes_no_more_memory_than_a_short_one(
     size, long = await peak("bom=true")
     assert size > 1_000_000
     assert long - short < 12_000_000, (short, long)
+
+
+async def test_schemathesis_finds_nothing(house: Reports, tmp_path: Path) -> None:
+    door = http.listen("127.0.0.1", 0)
+    server = http.Server(house.app)
+    serving = asyncio.create_task(server.serve(sockets=[door]))
+    run = await asyncio.create_subprocess_exec(
+        *(str(Path(sys.executable).parent / "schemathesis"), "run"),
+        *("--auth", f"ops:{PASSWORD}", "--max-examples", "25", "--seed", "1", "--no-color"),
+        # what a dimension can be is said in words: schemas cannot tell which names fit together
+        *("--exclude-checks", "positive_data_acceptance"),
+        f"http://127.0.0.1:{door.getsockname()[1]}/openapi.json",
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await run.communicate()
+    server.should_exit = True
+    await serving
+    assert run.returncode == 0, said.decode()[-6000:]
+
+
+async def test_events_tell_of_what_is_new_and_end_with_the_server(house: Reports) -> None:
+    door = http.listen("127.0.0.1", 0)
+    server = http.Server(house.app)
+    serving = asyncio.create_task(server.serve(sockets=[door]))
+    looking = asyncio.create_task(house.service.loops[0]())  # type: ignore[arg-type]
+    told: asyncio.Queue[str] = asyncio.Queue()
+
+    async def listen() -> None:
+        address = f"http://127.0.0.1:{door.getsockname()[1]}/pages/live?seen=nothing"
+        async with (
+            httpx.AsyncClient(auth=("ops", PASSWORD), timeout=30) as client,
+            client.stream("GET", address) as answer,
+        ):
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            async for line in answer.aiter_lines():
+                if line.startswith("data: "):
+                    await told.put(line)
+
+    listening = asyncio.create_task(listen())
+    positions = [await told.get()]
+    for number in range(2):
+        await house.say(_deal(50 + number), at=NOW + timedelta(seconds=number))
+        positions.append(await told.get())
+    assert len(set(positions)) == 3, "what was new before anybody listened, and twice since"
+    server.should_exit = True
+    async with asyncio.timeout(20):
+        await serving
+        await listening
+    looking.cancel()

@@ -35,10 +35,20 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SEES_ALL = {"ops", "carla", "hana", "mia"}
 """hana leads lena, who leads mia, who manages acme. noah, his head otto, and sue have no part."""
 OUTSIDE = {"noah", "otto", "sue"}
-OPEN = {"GET /live", "GET /ready", "GET /openapi.json"}
+OPEN = {
+    "GET /live", "GET /ready", "GET /openapi.json", "GET /", "GET /enter",
+    "GET /pages/static/{name}", "POST /pages/language", "POST /pages/look",
+}  # fmt: skip
 FOR_OPS = {"GET /metrics"}
 FOR_ALL = {"GET /figures"}
 FIGURE_ROUTES = {"GET /figures/{name}", "GET /figures/{name}.csv", "GET /figures/{name}.xlsx"}
+PAGES = {
+    "/pages": 200, "/pages/team": 200, "/pages/accounts": 200, "/pages/deadlines": 200,
+    "/pages/disputes": 200, "/pages/targets": 200, "/pages/account": 404, "/pages/{rest}": 404,
+}  # fmt: skip
+"""What those get who do not see acme."""
+LIVE = "GET /pages/live"
+"""Tells only that there is something new."""
 SECRET = "987654.32"
 """An amount of acme's, and no other's."""
 
@@ -93,9 +103,11 @@ async def test_every_figure_has_somebody_whose_it_is() -> None:
 
 
 async def test_every_route_has_a_rule(house: Reports) -> None:
-    ruled = OPEN | FOR_OPS | FOR_ALL | FIGURE_ROUTES
-    assert paths(house.app) == ruled
-    for route in sorted(ruled - OPEN):
+    ruled = FOR_OPS | FOR_ALL | FIGURE_ROUTES
+    pages = {f"GET {path}" for path in PAGES} | {LIVE}
+    found = {path.replace(":path}", "}") for path in paths(house.app)}
+    assert found == ruled | OPEN | pages
+    for route in sorted(ruled):
         path = route.removeprefix("GET ").format(name="deals")
         async with house.client(None) as client:
             assert (await client.get(path)).status_code == 401, route
@@ -128,6 +140,62 @@ async def test_nobody_reads_another_teams_account_by_any_question(
 
 def _nothing(text: str, file: str) -> bool:
     return text.count("\r\n") == 1 if file else '"rows":[]' in text
+
+
+async def test_every_page_keeps_the_rules(house: Reports) -> None:
+    for path, otherwise in PAGES.items():
+        query = {"id": "acme"} if path == "/pages/account" else {"period": "all"}
+        for who in sorted(SEES_ALL | OUTSIDE):
+            for manager_ in (None, "mia"):
+                async with house.client(who) as client:
+                    client.headers["Accept"] = "text/html"
+                    asked_for = query | ({"manager": manager_} if manager_ else {})
+                    answer = await client.get(path, params=asked_for)
+                asked = f"{who} asks {path} of {manager_}: {answer.status_code}"
+                if who in OUTSIDE:
+                    code = 404 if manager_ else otherwise
+                    assert answer.status_code == code, asked
+                    for told in ("Account acme", "987,654", "Manager mia"):
+                        assert told not in answer.text, (asked, told)
+                elif path != "/pages/{rest}":
+                    assert answer.status_code == 200, asked
+                    told = "Account acme" if "account" in path else "Manager mia"
+                    assert told in answer.text or path == "/pages", asked
+                policy = answer.headers["content-security-policy"]
+                assert "script-src 'self'" in policy
+                assert "unsafe" not in policy
+        for accept, code in (("text/html", 303), ("application/json", 401)):
+            async with house.client(None) as client:
+                answer = await client.get(path, headers={"Accept": accept}, params=query)
+            assert answer.status_code == code, path
+            if code == 303:
+                assert answer.headers["location"].startswith("http://127.0.0.1:8081/reports?next=")
+    async with house.client(None) as client:
+        assert (await client.get("/pages/live")).status_code == 401
+
+
+async def test_a_pass_is_turned_into_a_cookie_once_it_is_fresh(house: Reports) -> None:
+    now, mia = utc_now(), Bearer("mia", "fa")
+    passes = Passes([KEY], "reporting")
+    async with house.client(None) as client:
+        for bad in (
+            passes.write(mia, now - timedelta(minutes=2)),
+            Passes(["x" * 32], "reporting").write(mia, now),
+            Passes([KEY], "reporting cookie").write(mia, now),
+        ):
+            assert (await client.get("/enter", params={"pass": bad})).status_code == 410
+        for wanted, leads in (("/pages/team", "/pages/team"), ("//evil.example", "/")):
+            signed = passes.write(mia, now)
+            answer = await client.get("/enter", params={"pass": signed, "next": wanted})
+            assert (answer.status_code, answer.headers["location"]) == (303, leads)
+        assert "HttpOnly" in answer.headers["set-cookie"]
+        page = await client.get("/pages/team", headers={"Accept": "text/html"})
+        assert page.status_code == 200
+        assert 'lang="fa"' in page.text
+        unknown = passes.write(Bearer("nobody", "en"), now)
+        await client.get("/enter", params={"pass": unknown})
+        lost = await client.get("/pages", headers={"Accept": "text/html"})
+        assert lost.status_code == 403, "and is not led around for ever"
 
 
 async def test_what_is_rolled_up_names_nobody_above(house: Reports) -> None:

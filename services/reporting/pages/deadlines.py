@@ -113,6 +113,7 @@ def _steps(seen: Seen, reader: Reader) -> list[Chart]:
             id="steps",
             title=reader.writer.say("By step"),
             kind="across",
+            wide=True,
             labels=names,
             series=series,
             empty=_none(reader),

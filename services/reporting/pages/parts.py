@@ -92,7 +92,8 @@ class Reader:
         hours = Decimal(seconds) / number / 3600
         if hours < 48:
             return self.writer.say("%(hours)s h", hours=round(hours, 1))
-        return self.writer.say("%(days)s days", days=round(hours / 24, 1))
+        days = hours / 24
+        return self.writer.say("%(days)s days", days=round(days, 1) if days < 10 else round(days))
 
     def day_name(self, at: datetime) -> str:
         """A day as text, for an axis."""
@@ -111,11 +112,11 @@ class Reader:
         digits = self.writer.digits
         if part.startswith("Q"):
             return self.writer.say(
-                "Quarter %(quarter)s of %(year)s", quarter=int(part[1:]), year=escape(digits(year))
+                "Q%(quarter)s %(year)s", quarter=int(part[1:]), year=escape(digits(year))
             )
         if part.startswith("H"):
             return self.writer.say(
-                "Half %(half)s of %(year)s", half=int(part[1:]), year=escape(digits(year))
+                "H%(half)s %(year)s", half=int(part[1:]), year=escape(digits(year))
             )
         if not part:
             return escape(digits(year))

@@ -116,6 +116,7 @@ def _board(house: House, name: str, make: MakesBoard) -> Callable[..., Awaitable
         wanted: Annotated[Wanted, Query()],
         viewer: Annotated[Viewer, Depends(house.doors.viewer)],
     ) -> Response:
+        position = await house.answers.position()
         reader, filters = await _asked(house, request, viewer, wanted)
         return house.desk.response(
             request,
@@ -125,6 +126,7 @@ def _board(house: House, name: str, make: MakesBoard) -> Callable[..., Awaitable
             here=name,
             filters=filters,
             currencies=await house.boards.currencies(viewer),
+            position=position,
             board=await make(viewer, reader, filters),
         )
 
@@ -162,6 +164,7 @@ def _accounts(router: APIRouter, house: House) -> None:
         id: Id,  # noqa: A002 - as in the address
         viewer: Annotated[Viewer, Depends(house.doors.viewer)],
     ) -> Response:
+        position = await house.answers.position()
         reader = house.desk.reader(request, viewer, await house.answers.people())
         found = await house.boards.account(id, viewer, reader)
         if found is None:
@@ -172,6 +175,7 @@ def _accounts(router: APIRouter, house: House) -> None:
             "account.html",
             reader,
             here="accounts",
+            position=position,
             account=found,
             account_id=id,
             board=found.board,
@@ -180,8 +184,9 @@ def _accounts(router: APIRouter, house: House) -> None:
 
 def _live(router: APIRouter, house: House) -> None:
     @router.get("/pages/live", dependencies=[Depends(house.doors.viewer)])
-    async def live(request: Request) -> Response:
-        events = house.live.events(request.app.state.stopping)
+    async def live(request: Request, seen: Annotated[str, Query(max_length=100)] = "") -> Response:
+        known = request.headers.get("last-event-id") or seen
+        events = house.live.events(request.app.state.stopping, known)
         return StreamingResponse(events, media_type="text/event-stream")
 
 

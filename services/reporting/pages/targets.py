@@ -13,6 +13,7 @@ from services.reporting.pages.parts import (
     Series,
     Table,
     Tile,
+    Tone,
     account_address,
     figure,
 )
@@ -161,11 +162,12 @@ def _budget(one: Spent, names: Mapping[str, str], reader: Reader) -> list[Cell]:
     budget = one.budget
     percent = _percent(one.spent, budget.amount)
     left = reader.money(one.left, budget.currency)
+    tone: Tone = "late" if one.left < 0 else "plain"
     return [
         Cell(text=isolated(names.get(budget.of, budget.of)), href=account_address(budget.of)),
         Cell(text=reader.period_name(budget.period.name)),
         figure(reader.money(budget.amount, budget.currency)),
         figure(reader.money(one.spent, budget.currency)),
-        Cell(text=reader.writer.percent(percent), number=True, percent=percent),
-        figure(left, "late" if one.left < 0 else "plain"),
+        Cell(text=reader.writer.percent(percent), number=True, percent=percent, tone=tone),
+        figure(left, tone),
     ]

@@ -44,7 +44,7 @@
     };
   }
 
-  function option(data) {
+  function option(data, width) {
     const text = colour("text");
     const quiet = colour("quiet");
     const fine = { lineStyle: { color: colour("line") } };
@@ -56,7 +56,7 @@
       position: across && rightToLeft ? "right" : undefined,
       axisTick: { show: false },
       axisLine: fine,
-      axisLabel: { color: across ? text : quiet, hideOverlap: true, width: 130, overflow: "truncate" },
+      axisLabel: { color: across ? text : quiet, hideOverlap: true, width: across ? Math.max(90, width / 4) : undefined, overflow: "truncate" },
     };
     const numbers = {
       type: "value",
@@ -113,7 +113,7 @@
         place.style.blockSize = `${Math.max(9, 2.2 * data.labels.length + 3)}rem`;
       }
       const chart = window.echarts.init(place, null, { renderer: "canvas" });
-      chart.setOption(option(data));
+      chart.setOption(option(data, place.clientWidth));
       chart.on("click", (point) => {
         const where = data.links[point.dataIndex];
         if (where) {
@@ -156,7 +156,7 @@
 
   function listen() {
     let waiting = null;
-    const events = new EventSource("/pages/live");
+    const events = new EventSource(`/pages/live?seen=${document.getElementById("board").dataset.position}`);
     events.addEventListener("position", () => {
       // a stream of events is no reason to redraw more often than anybody can read
       waiting ??= setTimeout(() => {
