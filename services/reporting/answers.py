@@ -13,6 +13,7 @@ from services.reporting.figures.catalogue import FIGURES
 from services.reporting.figures.declaration import Figure
 from services.reporting.plans import Attainment, Spent
 from services.reporting.questions import (
+    JOINED,
     TIMES,
     People,
     Question,
@@ -139,6 +140,11 @@ class Answers:
             return found
         own = await self.own_accounts(viewer)
         return [one for one in found if one.budget.of in own]
+
+    async def names(self, by: Sequence[str]) -> dict[str, dict[str, str]]:
+        """What people are called, for those dimensions whose values are people."""
+        called = {one: person.name for one, person in (await self.people()).items()}
+        return {name: called for name in by if JOINED.get(name, name) in rights.PERSONS}
 
     async def account_names(self, ids: Iterable[str]) -> dict[str, str]:
         """What accounts are called; of ids that the viewer was shown."""

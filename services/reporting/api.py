@@ -145,9 +145,11 @@ class Wanted(BaseModel):
     ] = False
     language: Annotated[
         Language | None,
-        Field(description="of what stands above the columns of a file; Persian sheets begin at "
-              "the right; none: names as they are here"),
-    ] = None  # fmt: skip
+        Field(
+            description="files for people: titles above the columns, names of people for their "
+            "ids; Persian sheets begin at the right"
+        ),
+    ] = None
 
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -181,7 +183,8 @@ def build_router(answers: Answers, knows: Knows, say: Say) -> APIRouter:
         if _is_known(request, tag):
             return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=_headers(tag))
         heads = _heads(figure, question, wanted.language, say)
-        columns = Columns(figure=figure, by=question.by, heads=heads)
+        names = await answers.names(question.by) if wanted.language else {}
+        columns = Columns(figure=figure, by=question.by, heads=heads, names=names)
         with _told():
             rows = await _begun(answers.rows(name, question, viewer, rolled=wanted.rolled))
         headers = {

@@ -4,8 +4,8 @@ import asyncio
 import csv
 import io
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -35,6 +35,12 @@ class Columns:
     figure: Figure
     by: Sequence[str]
     heads: Sequence[str]
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What stands for ids, by dimension: a file for people has names."""
+
+    def shown(self, row: Row) -> list[str]:
+        """Values of the dimensions."""
+        return [self.names.get(one, {}).get(row.by[one], row.by[one]) for one in self.by]
 
 
 def plain(text: str) -> str:
@@ -47,7 +53,7 @@ def plain(text: str) -> str:
 def cells(row: Row, columns: Columns) -> list[str]:
     """A row of CSV. Numbers are as exact as they are stored."""
     return [
-        *(plain(row.by[name]) for name in columns.by),
+        *map(plain, columns.shown(row)),
         *(_number(row.measures[measure.name]) for measure in columns.figure.measures),
     ]
 
@@ -117,8 +123,9 @@ class _Sheets:
         for row in rows:
             if self._row >= SHEET:
                 self._begin()
-            for number, name in enumerate(self._columns.by):
-                self._dimension(number, name, row.by[name])
+            shown = zip(self._columns.by, self._columns.shown(row), strict=True)
+            for number, (name, value) in enumerate(shown):
+                self._dimension(number, name, value)
             for number, measure in enumerate(self._columns.figure.measures, len(row.by)):
                 self._measure(number, row.measures[measure.name], measure.unit)
             self._row += 1

@@ -3,6 +3,8 @@
 import asyncio
 import csv
 import io
+import os
+import shutil
 import sys
 import tracemalloc
 import zipfile
@@ -137,6 +139,18 @@ async def test_csv(house: Reports) -> None:
         assert "روز" in marked.text
 
 
+async def test_files_for_people_have_names(house: Reports) -> None:
+    await house.say(manager("sam", name="=Sam"), at=NOW + timedelta(minutes=1))
+    async with house.client("ops") as client:
+        for language, told in (
+            ("", "sam,"),
+            ("&language=en", "'=Sam,"),
+            ("&language=fa", "'=Sam,"),
+        ):
+            answer = await client.get(f"/figures/deals.csv?by=salesperson{language}")
+            assert told in answer.text
+
+
 async def test_xlsx(house: Reports, tmp_path: Path) -> None:
     async with house.client("ops") as client:
         answer = await client.get("/figures/deals.xlsx?by=salesperson&by=day&language=fa")
@@ -152,6 +166,27 @@ async def test_xlsx(house: Reports, tmp_path: Path) -> None:
     formulas = [row[0] for row in rows if row[0].value == "=1+1"]
     assert {cell.data_type for cell in formulas} <= {"s", "f"}
     assert "<f>" not in _sheet_xml(file), "text that looks like a formula is text"
+
+
+@pytest.mark.skipif(not shutil.which("soffice"), reason="no LibreOffice on this machine")
+async def test_libreoffice_reads_a_workbook_as_it_was_meant(house: Reports, tmp_path: Path) -> None:
+    async with house.client("ops") as client:
+        answer = await client.get("/figures/deals.xlsx?by=salesperson&by=day&language=en")
+        as_csv = await client.get("/figures/deals.csv?by=salesperson&by=day&language=en")
+    file = tmp_path / "deals.xlsx"
+    file.write_bytes(answer.content)
+    convert = await asyncio.create_subprocess_exec(
+        "soffice", "--headless", "--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76",
+        str(file), env={**os.environ, "HOME": str(tmp_path)}, cwd=tmp_path,
+        stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert await convert.wait() == 0
+    read = list(csv.reader((tmp_path / "deals.csv").read_text().splitlines()))
+    sent = list(csv.reader(as_csv.text.splitlines()))
+    assert [row[:3] for row in read] == [
+        [cell.removeprefix("'") for cell in row[:3]] for row in sent
+    ], "and computes nothing"
+    assert [float(row[3]) for row in read[1:]] == [float(row[3]) for row in sent[1:]]
 
 
 def _sheet_xml(file: Path) -> str:
