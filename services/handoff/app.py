@@ -62,11 +62,7 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     router.include_router(routes.build_router(desk, reading, commands, doors))
     router.include_router(
         reports.build_router(
-            doors,
-            Passes(settings.keys, "reporting"),
-            str(settings.reporting_url),
-            utc_now,
-            route_class=desk.route_class(),
+            desk, doors, Passes(settings.keys, "reporting"), str(settings.reporting_url)
         )
     )
     loops: list[Loop] = [mover.run, mailed.run]

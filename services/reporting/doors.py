@@ -51,18 +51,20 @@ class Doors:
             credentials = await HTTPBasic(auto_error=False)(request)
             if not is_operator(credentials, self._password):
                 raise self._stranger(request)
-            return Viewer()
+            request.state.viewer = viewer = Viewer()
+            return viewer
         cookie = request.cookies.get(self.cookie)
         bearer = self._cookies.read(cookie, self._now()) if self._cookies and cookie else None
         if bearer is None:
             raise self._stranger(request)
         people = await self._answers.people()
-        viewer = viewer_of(bearer.person_id, people, bearer.language)
-        if viewer is None:  # leading elsewhere would lead back here for ever
+        found = viewer_of(bearer.person_id, people, bearer.language)
+        if found is None:  # leading elsewhere would lead back here for ever
             raise HTTPException(
                 status.HTTP_403_FORBIDDEN, "signed in at handoff, but the directory has nobody so"
             )
-        return viewer
+        request.state.viewer = found
+        return found
 
     def enter(self, text: str, path: str) -> Response:
         """Turn a pass into a cookie, and lead on."""

@@ -42,6 +42,7 @@ def test_numbers_are_read_in_the_readers_language() -> None:
     en, fa = reader(), reader("fa")
     assert en.money(Decimal("1234567.60"), "EUR") == "1,234,568\u00a0EUR"
     assert fa.money(Decimal("1234567.60"), "EUR") == "۱٬۲۳۴٬۵۶۸\u00a0EUR"
+    assert fa.money(Decimal(-5), "EUR").startswith("\u200e"), "the minus stays before the number"
     assert (en.share(1, 3), fa.share(1, 3), en.share(0, 0)) == ("33%", "۳۳٪", "–")
     assert (en.hours(3600 * 9, 2), en.hours(3600 * 72, 1), en.hours(0, 0)) == (
         "4.5 h", "3 days", "–",

@@ -123,11 +123,12 @@ class Desk:
 
     def error(self, request: Request, code: int) -> Response:
         """What went wrong, and what to do next."""
-        reader = self.reader(request, None, {})
+        viewer: Viewer | None = getattr(request.state, "viewer", None)
+        reader = self.reader(request, viewer, {})
         title, words = _ERRORS.get(code) or _ERRORS[500 if code >= 500 else 422]
         say = reader.writer.say
         return self.response(
-            request, None, "error.html", reader, code=code, title=say(title), words=say(words)
+            request, viewer, "error.html", reader, code=code, title=say(title), words=say(words)
         )
 
     def route_class(self) -> type[APIRoute]:

@@ -73,9 +73,12 @@ class Reader:
         person = self.people.get(person_id)
         return person.name if person else person_id
 
-    def money(self, value: Decimal, currency: str) -> str:
-        """Without cents: a page shows how much, a file exactly how much."""
-        return f"{self.writer.number(round(value))}\u00a0{currency}"
+    def money(self, value: Decimal, currency: str) -> Markup:
+        """Without cents: a page shows how much, a file exactly how much.
+
+        Markup, so that the mark which keeps a Persian minus in its place is kept, too.
+        """
+        return escape(f"{self.writer.number(round(value))}\u00a0{currency}")
 
     def share(self, part: int | Decimal, whole: int | Decimal) -> str:
         """In percent; a dash where there is nothing to be a part of."""
