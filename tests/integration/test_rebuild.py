@@ -11,9 +11,15 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from services.reporting.generations import Generations
+from services.reporting.repository import INDEXES
+from shared import mongo
+from shared.config import ServiceSettings
 from shared.contracts.event import Event
 from shared.contracts.handoffs import AccountTransferred, HandoffAssigned
+from shared.errors import Fenced
 from shared.kafka import connection
+from shared.runtime import ensure_indexes
 from tahvil import crm, team
 from tahvil.running import environment
 from tests.support.builders import NOON, deal, event
@@ -214,3 +220,61 @@ async def test_figures_of_other_settings_wait_for_a_rebuild(system: System) -> N
     else:
         raise AssertionError(process.log.read_text())
     assert await system.figure_table("deals?by=month") == {("2026-11",): (1, Decimal("100.50"))}
+
+
+async def prepared(system: System) -> mongo.Database:
+    """The service's database as after its first start."""
+    values = ServiceSettings.model_validate(
+        {
+            "kafka_bootstrap": system.kafka.kafka_bootstrap,
+            "mongo_uri": system.servers.mongo.uri,
+            "http_password": PASSWORD,
+        }
+    )
+    database = mongo.connect(values, "reporting")
+    await ensure_indexes(database, INDEXES, values.inbox_kept)
+    await Generations(database, "as declared now").begin()
+    return database
+
+
+async def test_a_batch_under_way_never_lands_in_the_figures_that_were_replaced(
+    system: System,
+) -> None:
+    database = await prepared(system)
+    generations = Generations(database, "as declared now")
+    progress = await generations.resume()
+    seen: list[str] = []
+
+    async def switch(session: mongo.Session) -> None:
+        await generations.hold([("deals", 0)], session)
+        await generations.switch(progress, NOON, session)
+
+    async def batch(session: mongo.Session) -> None:
+        seen.append(await generations.live(session))
+        if len(seen) == 1:
+            await mongo.transaction(database, switch)
+        swap = mongo.UpdateOne({"_id": "deals/0", "next": 0}, {"$set": {"next": 5}}, upsert=True)
+        assert await mongo.write(database["offsets"], [swap], session=session) == 1
+
+    await mongo.transaction(database, batch)
+    assert seen == ["a", "b"]
+    await mongo.close(database)
+
+
+async def test_of_two_rebuilds_at_once_one_is_fenced_off(system: System) -> None:
+    database = await prepared(system)
+    generations = Generations(database, "as declared now")
+    progress, other = await generations.resume(), await generations.resume()
+
+    async def advance(session: mongo.Session) -> None:
+        after = await generations.advance(progress, {("deals", 3): 7}, session)
+        assert (after.turn, after.next) == (1, {("deals", 3): 7})
+
+    async def too_late(session: mongo.Session) -> None:
+        await generations.advance(other, {("deals", 3): 9}, session)
+
+    await mongo.transaction(database, advance)
+    with pytest.raises(Fenced):
+        await mongo.transaction(database, too_late)
+    assert (await generations.resume()).next == {("deals", 3): 7}
+    await mongo.close(database)
