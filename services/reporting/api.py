@@ -18,7 +18,8 @@ class FigureRow(BaseModel):
     by: dict[str, str]
     count: int
     amount: Decimal
-    measures: dict[str, int | Decimal]
+    measures: dict[str, int | Decimal] | None = None
+    """What the figure measures besides."""
 
 
 class Figures(BaseModel):
@@ -38,7 +39,9 @@ def build_router(reading: Reading, password: SecretStr) -> APIRouter:
         return {name: dimensions(figure) for name, figure in FIGURES.items()}
 
     @router.get(
-        "/figures/{name}", responses={400: {"description": "The figure has no such answer."}}
+        "/figures/{name}",
+        response_model_exclude_none=True,
+        responses={400: {"description": "The figure has no such answer."}},
     )
     async def figure(
         name: str, by: Annotated[list[str] | None, Query(max_length=5)] = None
@@ -56,7 +59,12 @@ def build_router(reading: Reading, password: SecretStr) -> APIRouter:
                     by=dict(row.by),
                     count=int(row.measures.get("count", 0)),
                     amount=Decimal(row.measures.get("amount", 0)),
-                    measures=dict(row.measures),
+                    measures={
+                        name: value
+                        for name, value in row.measures.items()
+                        if name not in {"count", "amount"}
+                    }
+                    or None,
                 )
                 for row in rows
             ],
