@@ -83,13 +83,12 @@ async def main(count: int) -> None:
             comparing = time.perf_counter() - began
             await made.switch(utc_now())
         await _check(Reading(Repository(database), world, utc_now), count)
-        indexes = dict(OF_SLOT)
         ceilings = {
             "raw batches": await raw_rate(
-                bench.database("raw"), rebuild_operations, min(count, 100_000), BATCH, indexes
+                bench.database("raw"), rebuild_operations, min(count, 100_000), BATCH, OF_SLOT
             ),
             "one transaction an event": await raw_rate(
-                bench.database("single"), fold_operations, PER_EVENT, 1, indexes
+                bench.database("single"), fold_operations, PER_EVENT, 1, OF_SLOT
             ),
         }
     table = Table("events", "rebuilt (1/s)", "beside", "1/s", "ratio", "comparing (s)")

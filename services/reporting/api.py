@@ -70,7 +70,9 @@ class FigureRow(BaseModel):
     by: dict[str, str]
     count: int
     amount: Decimal
-    measures: dict[str, int | Decimal]
+    measures: Annotated[
+        dict[str, int | Decimal] | None, Field(description="what the figure measures besides")
+    ] = None
 
 
 class Figures(BaseModel):
@@ -217,7 +219,12 @@ def build_router(answers: Answers, knows: Knows, say: Say) -> APIRouter:
         """All rows as a workbook, with real numbers and days."""
         return await file(request, name, wanted, viewer, "xlsx")
 
-    @router.get("/figures/{name}", responses=_RESPONSES, response_model=Figures)
+    @router.get(
+        "/figures/{name}",
+        responses=_RESPONSES,
+        response_model=Figures,
+        response_model_exclude_none=True,
+    )
     async def figure(
         request: Request,
         response: Response,
@@ -314,11 +321,12 @@ async def _first(rows: AsyncIterator[Row], number: int) -> list[Row]:
 
 
 def _shown(row: Row) -> FigureRow:
+    others = {n: value for n, value in row.measures.items() if n not in {"count", "amount"}}
     return FigureRow(
         by=dict(row.by),
         count=int(row.measures.get("count", 0)),
         amount=Decimal(row.measures.get("amount", 0)),
-        measures=dict(row.measures),
+        measures=others or None,
     )
 
 

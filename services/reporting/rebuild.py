@@ -1,15 +1,17 @@
 """Figures made anew from the topics, beside the live ones, compared, and put in their place."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from services.reporting.figures.declaration import World
 from services.reporting.generations import Generations, Progress
 from services.reporting.handlers import ReportingWork
-from services.reporting.replay import Records, Topics
+from services.reporting.replay import Topics
 from services.reporting.repository import Repository, Stored
-from shared.contracts.event import Event
 from shared.dead_letters import Cause
 from shared.errors import Fenced, Transient
 from shared.mongo import Database, Session, find, snapshot, transaction
@@ -17,6 +19,8 @@ from shared.records import Partition, Received, receive
 
 BATCH = 2000
 """Records in one transaction: more cost less each, and it must end within five seconds."""
+AT_ONCE = 50
+"""Records decoded between looks at what MongoDB says: some 1 ms."""
 EXAMPLES = 5
 """Differences of a figure that are shown; all are counted."""
 
@@ -47,6 +51,13 @@ class Aside:
     reason: str
 
 
+class _Read(NamedTuple):
+    """Records as they were read, and how far they reach."""
+
+    received: Sequence[Received]
+    reached: Mapping[Partition, int]
+
+
 class Rebuild:
     """One rebuild; every step can be interrupted at any line and done again."""
 
@@ -72,22 +83,13 @@ class Rebuild:
 
     async def catch_up(self, told: Callable[[int], None]) -> None:
         """Tell all that the live figures have now. `told` hears how many records each time."""
-        until = await self._until(None)
-        while gap := self._gap(until):
-            await self._tell_batch(until)
-            told(gap - self._gap(until))
+        await self._tell_all(await self._until(None), told)
 
     async def compare(self) -> dict[str, Compared]:
         """Both slots figure by figure, at the very same offsets, while the live one goes on."""
         async with snapshot(self._database) as session:
-            live = str(
-                (await find(self._database["generations"], {"_id": "live"}, session=session))[0][
-                    "slot"
-                ]
-            )
-            until = await self._until(session)
-            while self._gap(until):
-                await self._tell_batch(until)
+            live = await self._repository.live(session)
+            await self._tell_all(await self._until(session), lambda _: None)
             return await compared(
                 self._repository.counters(live, session),
                 self._repository.counters(self._progress.slot),
@@ -101,9 +103,9 @@ class Rebuild:
             until = await self._until(session)
             progress = self._progress
             while self._gap(until, progress):
-                records, reached = await self._topics.batch(progress.next, until, BATCH)
-                await self._tell(await self._events(records, session), session)
-                progress = await self._generations.advance(progress, reached, session)
+                read = await self._read(progress.next, until)
+                await self._tell(read.received, session)
+                progress = await self._generations.advance(progress, read.reached, session)
             await self._generations.switch(progress, at, session)
             return progress
 
@@ -117,15 +119,36 @@ class Rebuild:
         at = (progress or self._progress).next
         return sum(max(0, end - at.get(partition, 0)) for partition, end in until.items())
 
-    async def _tell_batch(self, until: Mapping[Partition, int]) -> None:
-        records, reached = await self._topics.batch(self._progress.next, until, BATCH)
-        self._progress = await self._told(records, reached)
+    async def _tell_all(self, until: Mapping[Partition, int], told: Callable[[int], None]) -> None:
+        """Tell batch after batch; the next one is read while MongoDB writes this one."""
+        read = await self._read(self._progress.next, until)
+        while gap := self._gap(until):
+            after = {**self._progress.next, **read.reached}
+            reading = asyncio.create_task(self._read(after, until))
+            try:
+                self._progress = await self._told(read)
+            except BaseException:
+                reading.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await reading
+                raise
+            read = await reading
+            told(gap - self._gap(until))
 
-    async def _told(self, records: Records, reached: Mapping[Partition, int]) -> Progress:
+    async def _read(self, at: Mapping[Partition, int], until: Mapping[Partition, int]) -> _Read:
+        records, reached = await self._topics.batch(at, until, BATCH)
+        received: list[Received] = []
+        for start in range(0, len(records), AT_ONCE):
+            received += [receive(r, "reporting") for r in records[start : start + AT_ONCE]]
+            await asyncio.sleep(0)
+        return _Read(received, reached)
+
+    async def _told(self, read: _Read) -> Progress:
         """Tell a batch; if it shows a bug, halve it down to the record that does."""
+        received, reached = read
 
         async def body(session: Session) -> Progress:
-            await self._tell(await self._events(records, session), session)
+            await self._tell(received, session)
             return await self._generations.advance(self._progress, reached, session)
 
         try:
@@ -133,28 +156,18 @@ class Rebuild:
         except (Transient, Fenced):
             raise
         except Exception as error:
-            if not records:
+            if not received:
                 raise
-            if len(records) > 1:
-                middle = len(records) // 2
-                self._progress = await self._told(records[:middle], _reach(records[:middle]))
-                return await self._told(records[middle:], reached)
-            place = f"{records[0].topic}/{records[0].partition}/{records[0].offset}"
-            self.aside.append(Aside(place, f"{type(error).__name__}: {error}"[:500]))
-            return await self._told([], reached)
+            if len(received) > 1:
+                first = received[: len(received) // 2]
+                reach = {r.partition: r.record.offset + 1 for r in first}
+                self._progress = await self._told(_Read(first, reach))
+                return await self._told(_Read(received[len(first) :], reached))
+            self.aside.append(Aside(_place(received[0]), f"{type(error).__name__}: {error}"[:500]))
+            return await self._told(_Read([], reached))
 
-    async def _tell(self, events: Sequence[Event], session: Session) -> None:
-        if events:
-            work = ReportingWork(self._repository, self._world, self._slot)
-            await work.load(events, session)
-            await work.save(session)
-
-    async def _slot(self, _: Session) -> str:
-        return self._progress.slot
-
-    async def _events(self, records: Records, session: Session) -> list[Event]:
-        """Of records that say something; not of those that took an id of another event."""
-        received = [receive(record, "reporting") for record in records]
+    async def _tell(self, received: Sequence[Received], session: Session) -> None:
+        """Tell what is an event, but not what took the id of another event."""
         conflicting = {
             row["_id"]
             for row in await find(
@@ -164,16 +177,19 @@ class Rebuild:
                 session=session,
             )
         }
-        return [r.event for r in received if r.event and _place(r) not in conflicting]
+        events = [r.event for r in received if r.event and _place(r) not in conflicting]
+        if events:
+            work = ReportingWork(self._repository, self._world, self._slot)
+            await work.load(events, session)
+            await work.save(session)
+
+    async def _slot(self, _: Session) -> str:
+        return self._progress.slot
 
 
 def _place(received: Received) -> str:
     record = received.record
     return f"{record.topic}/{record.partition}/{record.offset}"
-
-
-def _reach(records: Records) -> dict[Partition, int]:
-    return {(record.topic, record.partition): record.offset + 1 for record in records}
 
 
 async def compared(

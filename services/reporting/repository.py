@@ -1,5 +1,6 @@
 """Facts and counters in MongoDB, in two slots of which one is live (see `generations`)."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -65,9 +66,9 @@ class Repository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def live(self) -> str:
+    async def live(self, session: Session | None = None) -> str:
         """The slot to read from."""
-        found = await find(self._database["generations"], {"_id": "live"})
+        found = await find(self._database["generations"], {"_id": "live"}, session=session)
         return str(found[0]["slot"]) if found else SLOTS[0]
 
     async def facts(
@@ -106,19 +107,21 @@ class Repository:
 
     async def save(self, slot: str, fold: Fold, session: Session) -> None:
         """Replace the facts that changed; add the changes to the counters."""
-        await write(
-            self._database[f"facts_{slot}"],
-            [
-                ReplaceOne({"_id": _id(key)}, _document(fact))
-                if key in fold.facts
-                else InsertOne(_document(fact))
-                for key, fact in sorted(fold.changed.items())
-            ],
-            session=session,
+        facts = [
+            ReplaceOne({"_id": _id(key)}, _document(fact))
+            if key in fold.facts
+            else InsertOne(_document(fact))
+            for key, fact in sorted(fold.changed.items())
+        ]
+        writing = asyncio.create_task(
+            write(self._database[f"facts_{slot}"], facts, session=session)
         )
-        await write(
-            self._database[f"counters_{slot}"], _increments(fold.changes()), session=session
-        )
+        await asyncio.sleep(0)  # MongoDB writes the facts while the counters are reckoned
+        try:
+            increments = _increments(fold.changes())
+        finally:
+            await writing
+        await write(self._database[f"counters_{slot}"], increments, session=session)
 
     async def counters(self, slot: str, session: Session | None = None) -> AsyncIterator[Stored]:
         """All counters that are not nothing, in one order whatever the slot, a month each."""

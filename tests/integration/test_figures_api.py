@@ -59,10 +59,10 @@ async def test_pages_follow_each_other(house: Reports) -> None:
     while cursor is not None:
         answer = await house.get("ops", f"{path}&limit=4&cursor={cursor}")
         found += answer["rows"]
-        cursor = answer["next"]
+        cursor = answer.get("next")
     assert found == whole
     by_head = await house.get("ops", "/figures/deals?by=sales_manager&limit=1")
-    assert by_head["next"] is None
+    assert "next" not in by_head
 
 
 async def test_conditions_days_and_calendars(house: Reports) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,15 +13,23 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from services.reporting.generations import Generations
+from services.reporting.repository import INDEXES
+from shared import mongo
+from shared.config import ServiceSettings
 from shared.contracts.event import Event
 from shared.contracts.handoffs import AccountTransferred, HandoffAssigned
+from shared.errors import Fenced
 from shared.kafka import connection
+from shared.runtime import ensure_indexes
 from tahvil import crm, team
 from tahvil.running import environment
 from tests.support.builders import NOON, deal, event
 from tests.support.system import PASSWORD, System
+from tests.support.telling import say
 
 EXAMPLE = Path("examples/crm")
+MONEY = {"value": "1", "currency": "EUR"}
 ASKED = (
     "deals?by=outcome", "deals?by=sales_manager&by=jalali_month", "deals?by=manager&by=tier",
     "deals?by=manager_now", "portfolio?by=manager", "handoffs?by=event",
@@ -90,7 +100,10 @@ async def published(system: System, events: Sequence[Event]) -> None:
 @pytest.mark.timeout(240)
 async def test_a_rebuild_gives_the_same_figures_and_goes_on_from_there(system: System) -> None:
     (process,) = await system.start("reporting")
-    await published(system, history())
+    events = history()
+    other_content = replace(events[0], time=NOON)  # under an id that is taken
+    bad = say("target.set", NOON, manager_id="m1", period="soonish", amount=MONEY)
+    await published(system, [*events, other_content, bad])
     before = await figures(system)
     assert before[0][("won",)][0] == 4238
     assert all(before)
@@ -98,6 +111,9 @@ async def test_a_rebuild_gives_the_same_figures_and_goes_on_from_there(system: S
 
     code, output = await Command(system, "--check").run()
     assert (code, await slot(system)) == (0, "a"), output
+    (place,) = [letter.id for letter in await system.dead_letters("reporting")
+                if "data.period: 'soonish' is no period" in letter.about["reason"]]  # fmt: skip
+    assert f"not counted: {place}: Refused: data.period: 'soonish' is no period" in output
 
     # it has come to the end, so only what follows is replayed
     code, output = await Command(system).run()
@@ -113,7 +129,7 @@ async def test_a_rebuild_gives_the_same_figures_and_goes_on_from_there(system: S
     assert (code, await slot(system)) == (0, "a"), output
     assert (await figures(system))[0][("won",)][0] == 4239
     totals = await system.accounts_add_up("reporting")
-    assert totals["dead_lettered"] == 0
+    assert totals["dead_lettered"] == 2
 
 
 @pytest.mark.timeout(240)
@@ -214,3 +230,65 @@ async def test_figures_of_other_settings_wait_for_a_rebuild(system: System) -> N
     else:
         raise AssertionError(process.log.read_text())
     assert await system.figure_table("deals?by=month") == {("2026-11",): (1, Decimal("100.50"))}
+
+
+@asynccontextmanager
+async def prepared(system: System) -> AsyncIterator[mongo.Database]:
+    """The service's database as after its first start."""
+    values = ServiceSettings.model_validate(
+        {
+            "kafka_bootstrap": system.kafka.kafka_bootstrap,
+            "mongo_uri": system.servers.mongo.uri,
+            "http_password": PASSWORD,
+        }
+    )
+    database = mongo.connect(values, "reporting")
+    try:
+        await ensure_indexes(database, INDEXES, values.inbox_kept)
+        await Generations(database, "as declared now").begin()
+        yield database
+    finally:
+        await mongo.close(database)
+
+
+async def test_a_batch_under_way_never_lands_in_the_figures_that_were_replaced(
+    system: System,
+) -> None:
+    seen: list[str] = []
+    async with prepared(system) as database:
+        generations = Generations(database, "as declared now")
+        progress = await generations.resume()
+
+        async def switch(session: mongo.Session) -> None:
+            await generations.hold([("deals", 0)], session)
+            await generations.switch(progress, NOON, session)
+
+        async def batch(session: mongo.Session) -> None:
+            seen.append(await generations.live(session))
+            if len(seen) == 1:
+                await mongo.transaction(database, switch)
+            swap = mongo.UpdateOne(
+                {"_id": "deals/0", "next": 0}, {"$set": {"next": 5}}, upsert=True
+            )
+            await mongo.write(database["offsets"], [swap], session=session)
+
+        await mongo.transaction(database, batch)
+    assert seen == ["a", "b"]
+
+
+async def test_of_two_rebuilds_at_once_one_is_fenced_off(system: System) -> None:
+    async with prepared(system) as database:
+        generations = Generations(database, "as declared now")
+        progress, other = await generations.resume(), await generations.resume()
+
+        async def advance(session: mongo.Session) -> None:
+            after = await generations.advance(progress, {("deals", 3): 7}, session)
+            assert (after.turn, after.next) == (1, {("deals", 3): 7})
+
+        async def too_late(session: mongo.Session) -> None:
+            await generations.advance(other, {("deals", 3): 9}, session)
+
+        await mongo.transaction(database, advance)
+        with pytest.raises(Fenced):
+            await mongo.transaction(database, too_late)
+        assert (await generations.resume()).next == {("deals", 3): 7}

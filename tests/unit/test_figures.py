@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from services.reporting.domain import Counter, shares
 from services.reporting.figures.catalogue import FIGURES
 from services.reporting.figures.declaration import World
+from services.reporting.handlers import TooMuch
 from services.reporting.questions import Question, Row, Unanswerable
 from services.reporting.questions import summed as summed_up
 from services.reporting.reading import Reading
@@ -28,7 +29,7 @@ from shared.contracts.handoffs import AccountTransferred, HandoffAssigned
 from shared.contracts.registry import EVENTS
 from shared.contracts.values import Money
 from tests.support.builders import NOON, deal, event
-from tests.support.telling import WORLD, Stored, applied, events
+from tests.support.telling import WORLD, Stored, applied, events, say
 
 Rows = dict[tuple[str, ...], tuple[Any, ...]]
 EUR = Money.model_validate({"value": "0.01", "currency": "EUR"})
@@ -183,6 +184,22 @@ async def test_only_the_first_assignment_to_a_manager_says_whose_it_was() -> Non
             ("ann", "2026-11-24"): (1,), ("ann", "2026-11-26"): (-1,),
             ("bob", "2026-11-26"): (1,), ("bob", "2026-11-27"): (-1,), ("ann", "2026-11-27"): (1,),
         }  # fmt: skip
+
+
+async def test_a_batch_that_moves_too_much_is_halved_and_one_event_never_is(
+    monkeypatch: Any,
+) -> None:
+    monkeypatch.setattr("services.reporting.handlers.MOST", 10)
+    deals = [event(deal(f"{account}{n}", account)) for n in range(10)
+             for account in ("acme", "birch")]  # fmt: skip
+    moves = [transferred("bob", 26), say("account.transferred", NOON, account_id="birch",
+                                         to_manager_id="cyd")]  # fmt: skip
+    with pytest.raises(TooMuch, match="22 facts count otherwise because of 2 events"):
+        await applied([deals[:8], deals[8:], moves])
+    stored = await applied([deals[:8], deals[8:], moves[:1], moves[1:]])
+    assert rows(stored, "deals", "manager_now") == {
+        ("bob",): (10, Decimal("1005.00")), ("cyd",): (10, Decimal("1005.00"))
+    }  # fmt: skip
 
 
 def summed(stored: Stored) -> dict[Counter, tuple[Any, ...]]:

@@ -76,9 +76,10 @@ class Reader:
     def money(self, value: Decimal, currency: str) -> Markup:
         """Without cents: a page shows how much, a file exactly how much.
 
-        Markup, so that the mark which keeps a Persian minus in its place is kept, too.
+        Markup, so that the mark which keeps the minus in its place from right to left stays, too.
         """
-        return escape(f"{self.writer.number(round(value))}\u00a0{currency}")
+        mark = "\u200e" if value < 0 else ""
+        return escape(f"{mark}{self.writer.number(round(value))}\u00a0{currency}")
 
     def share(self, part: int | Decimal, whole: int | Decimal) -> str:
         """In percent; a dash where there is nothing to be a part of."""
