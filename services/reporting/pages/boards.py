@@ -1,6 +1,7 @@
 """Asks for what each page shows. What would tell of others is left out, not refused."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from services.reporting.rights import Hidden, Viewer
 from services.reporting.standing import NONE
 
 SOON = timedelta(days=7)
+_WON = {"outcome": ["won"]}
 
 
 class Boards:
@@ -26,24 +28,20 @@ class Boards:
     async def overview(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """How things stand."""
         ask = _Asking(self._answers, viewer, reader, filters)
-        deals = await ask.figure("deals", "outcome", "currency", reader.month, money=True)
-        currency = filters.currency or main_currency(deals)
-        won = {"outcome": ["won"]}
+        open_ = {"state": ["open"]}
+        found = await _together(
+            deals=ask.figure("deals", "outcome", "currency", reader.month, money=True),
+            accounts=ask.now("portfolio", "tier"),
+            waiting=ask.now("waiting", "waits_for"),
+            overdue=ask.overdue("outcome"),
+            soon=ask.soon("outcome"),
+            disputes=ask.now("open_disputes", "severity", of="manager_now"),
+            satisfaction=ask.figure("satisfaction", reader.month),
+            pipeline=ask.now("opportunities", "currency", where=open_, money=True),
+            industries=ask.figure("deals", "industry", "currency", where=_WON, money=True),
+        )
         return overview.overview(
-            overview.Seen(
-                deals=deals,
-                accounts=await ask.now("portfolio", "tier"),
-                waiting=await ask.now("waiting", "waits_for"),
-                overdue=await ask.overdue("outcome"),
-                soon=await ask.soon("outcome"),
-                disputes=await ask.now("open_disputes", "severity", of="manager_now"),
-                satisfaction=await ask.figure("satisfaction", reader.month),
-                pipeline=await ask.now(
-                    "opportunities", "currency", where={"state": ["open"]}, money=True
-                ),
-                industries=await ask.figure("deals", "industry", "currency", where=won, money=True),
-                currency=currency,
-            ),
+            overview.Seen(**found, currency=filters.currency or main_currency(found["deals"])),
             reader,
             filters,
         )
@@ -51,19 +49,17 @@ class Boards:
     async def team(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """Account managers beside each other."""
         ask = _Asking(self._answers, viewer, reader, filters)
-        won = {"outcome": ["won"]}
-        deals = await ask.figure("deals", "manager", "currency", where=won, money=True)
+        found = await _together(
+            deals=ask.figure("deals", "manager", "currency", where=_WON, money=True),
+            accounts=ask.now("portfolio", "manager"),
+            handovers=ask.figure("handovers", "manager"),
+            promises=ask.figure("promises", "manager", "outcome"),
+            overdue=ask.overdue("manager"),
+            disputes=ask.now("open_disputes", "manager_now", of="manager_now"),
+            satisfaction=ask.figure("satisfaction", "manager_now", of="manager_now"),
+        )
         return team.team(
-            team.Seen(
-                deals=deals,
-                accounts=await ask.now("portfolio", "manager"),
-                handovers=await ask.figure("handovers", "manager"),
-                promises=await ask.figure("promises", "manager", "outcome"),
-                overdue=await ask.overdue("manager"),
-                disputes=await ask.now("open_disputes", "manager_now", of="manager_now"),
-                satisfaction=await ask.figure("satisfaction", "manager_now", of="manager_now"),
-                currency=filters.currency or main_currency(deals),
-            ),
+            team.Seen(**found, currency=filters.currency or main_currency(found["deals"])),
             reader,
             filters,
         )
@@ -71,29 +67,23 @@ class Boards:
     async def deadlines(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """How deadlines are kept."""
         ask = _Asking(self._answers, viewer, reader, filters)
-        return deadlines.deadlines(
-            deadlines.Seen(
-                months=await ask.figure("promises", "outcome", reader.month),
-                managers=await ask.figure("promises", "manager", "outcome"),
-                overdue=await ask.overdue("manager"),
-                soon=await ask.soon("manager"),
-                steps=await ask.figure("promises", "step", "outcome"),
-            ),
-            reader,
-            filters,
+        found = await _together(
+            months=ask.figure("promises", "outcome", reader.month),
+            managers=ask.figure("promises", "manager", "outcome"),
+            overdue=ask.overdue("manager"),
+            soon=ask.soon("manager"),
+            steps=ask.figure("promises", "step", "outcome"),
         )
+        return deadlines.deadlines(deadlines.Seen(**found), reader, filters)
 
     async def disputes(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """What is open, what comes, what is settled."""
         ask = _Asking(self._answers, viewer, reader, filters)
-        return disputes.disputes(
-            disputes.Seen(
-                months=await ask.figure("disputes", reader.month),
-                open=await ask.now("open_disputes", "manager_now", "severity", of="manager_now"),
-            ),
-            reader,
-            filters,
+        found = await _together(
+            months=ask.figure("disputes", reader.month),
+            open=ask.now("open_disputes", "manager_now", "severity", of="manager_now"),
         )
+        return disputes.disputes(disputes.Seen(**found), reader, filters)
 
     async def targets(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """Targets and budgets. The filters' time leaves those that do not touch it out."""
@@ -223,6 +213,11 @@ class _Asking:
                 return []
             # a rate is missing: each currency by itself says more than nothing
             return await self._rows(name, by, of, where, days)
+
+
+async def _together(**asked: Awaitable[list[Row]]) -> dict[str, list[Row]]:
+    """All at once: a page waits for the slowest question, not for their sum."""
+    return dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
 
 
 def main_currency(rows: Sequence[Row]) -> str | None:
