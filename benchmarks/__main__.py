@@ -25,6 +25,7 @@ from benchmarks.intake import intake_round
 from services.handoff.book import Book
 from services.handoff.repository import INDEXES, Repository
 from services.handoff.states import Account
+from services.reporting.repository import OF_SLOT
 from shared import mongo
 from shared.config import KafkaSettings, ServiceSettings
 from shared.contracts.deals import AccountRef, DealClosed, Salesperson
@@ -193,13 +194,13 @@ async def folds_round() -> dict[str, float]:
         process, found["folds"] = await bench.rate("reporting", DEALS)
         await check_folds(process)
         await process.child.stop()
-        for name, events, batch in (
-            ("folds ceiling", DEALS, BATCH),
-            ("per-event transactions", 300, 1),
-            ("motor", DEALS, BATCH),
+        for name, events, batch, indexes in (
+            ("folds ceiling", DEALS, BATCH, OF_SLOT),
+            ("per-event transactions", 300, 1, OF_SLOT),
+            ("motor", DEALS, BATCH, {}),
         ):
             raw = bench.database(name.replace(" ", "_"))
-            found[name] = await raw_rate(raw, fold_operations, events, batch)
+            found[name] = await raw_rate(raw, fold_operations, events, batch, indexes)
         uri = bench.servers.mongo.uri
         found["pymongo"] = await pymongo_rate(uri, "pymongo", fold_operations, DEALS, BATCH)
     return found

@@ -68,37 +68,58 @@ def deal_operations(start: int, count: int) -> Operations:
 
 
 def fold_operations(start: int, count: int) -> Operations:
-    """What reporting writes for `count` deals: inbox, facts, some hundred figures, offsets."""
+    """What reporting writes for `count` deals: inbox, two facts each, some counters, offsets."""
     return {
         "inbox": [
             InsertOne({"_id": os.urandom(16), "digest": os.urandom(8)}) for _ in range(count)
         ],
+        **rebuild_operations(start, count),
+    }
+
+
+def rebuild_operations(start: int, count: int) -> Operations:
+    """The same as a rebuild writes it, which keeps no inbox."""
+    stamps = [[1_488_369_600_000_000, 0, "/bench", "deal.closed.v1:d-1"]]
+    deal = {
+        "account": "known-1",
+        "outcome": "won",
+        "closed_at": 1_488_369_600_000_000,
+        "salesperson": "s-1",
+        "amount": "10.01 EUR",
+        "products": ["GTX Pro"],
+        "region": "Central",
+    }
+    account = {"name": "Account known-1", "region": "Central"}
+    return {
         "facts": [
             InsertOne(
-                {
-                    "_id": f"d-{start + n}",
-                    "outcome": "won",
-                    "closed_at": None,
-                    "salesperson": "sam",
-                    "amount": Decimal128("10.01"),
-                    "currency": "EUR",
-                },
+                {"_id": f"{kind}\x1f{start + n}", "kind": kind, "values": values,
+                 "stamps": stamps, "by": {}, "account": f"{start + n}"}
             )
             for n in range(count)
+            for kind, values in (("deal", deal), ("account", account))
         ],
-        "figures": [
+        "counters": [
             UpdateOne(
-                {"_id": f"figure-{n}"},
-                {"$inc": {"count": 1, "amount": Decimal128("10.01")}},
+                {"_id": f"deals\x1f0\x1f2017-03\x1f{n}"},
+                {
+                    "$inc": {
+                        "count": 1,
+                        "amount": Decimal128("10.01"),
+                        "days.15.count": 1,
+                        "days.15.amount": Decimal128("10.01"),
+                    },
+                    "$setOnInsert": {"figure": "deals", "cube": 0, "month": "2017-03"},
+                },
                 upsert=True,
             )
-            for n in range(min(count, 240))
+            for n in range(min(count, 120))
         ],
         "offsets": [
             UpdateOne({"_id": f"deals/{n % 12}"}, {"$set": {"next": start}}, upsert=True)
             for n in range(min(count, 12))
         ],
-    }
+    }  # fmt: skip
 
 
 async def raw_rate(

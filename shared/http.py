@@ -1,5 +1,6 @@
 """The HTTP door of every service: liveness, readiness, metrics; figures of its own beside them."""
 
+import asyncio
 import contextlib
 import secrets
 import socket
@@ -49,6 +50,7 @@ def build_http(
 ) -> FastAPI:
     """`/live` and `/ready` are open and tell nothing of the data; all else asks who knocks."""
     app = FastAPI(title=f"Tahvil {service}", docs_url=None, redoc_url=None)
+    app.state.stopping = asyncio.Event()
     app.add_middleware(Hygiene)
     app.add_exception_handler(RequestValidationError, invalid)
 
@@ -101,11 +103,18 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: FastAPI) -> None:
+        self._stopping: asyncio.Event = app.state.stopping
         super().__init__(
             uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="off", proxy_headers=False
             )
         )
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers that go on for ever, such as events, end now; the others are waited for."""
+        self._stopping.set()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     @override

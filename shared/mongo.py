@@ -7,8 +7,8 @@ what the two drivers spell differently (sessions, cursors, closing) is spelled h
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -64,6 +64,9 @@ __all__ = [
     "UpdateMany",
     "UpdateOne",
 ]
+
+_AT_ONCE = 1000
+"""Documents that `aggregated` has in memory at most, with as many on their way."""
 
 Document: TypeAlias = dict[str, Any]
 Database: TypeAlias = AsyncIOMotorDatabase[Document]
@@ -196,12 +199,42 @@ async def find(
         return await cursor.to_list(None)
 
 
+@asynccontextmanager
+async def snapshot(database: Database) -> AsyncIterator[Session]:
+    """A session whose reads all see the database as it is at the first, for five minutes."""
+    with translated():
+        async with await database.client.start_session(snapshot=True) as session:
+            yield session
+
+
+async def stream(
+    collection: Collection,
+    query: Mapping[str, Any],
+    *,
+    sort: Sequence[tuple[str, int]],
+    session: Session | None = None,
+) -> AsyncIterator[Document]:
+    """All documents that match, one after the other."""
+    with translated():
+        async for document in collection.find(query, session=session).sort(list(sort)):
+            yield document
+
+
 async def aggregate(
     collection: Collection, pipeline: Sequence[Mapping[str, Any]]
 ) -> list[Document]:
     """All results of a pipeline, in one list."""
     with translated():
         return await collection.aggregate(pipeline).to_list(None)
+
+
+async def aggregated(
+    collection: Collection, pipeline: Sequence[Mapping[str, Any]]
+) -> AsyncIterator[Document]:
+    """Results of a pipeline as they are needed: what is in memory does not grow with them."""
+    with translated():
+        async for document in collection.aggregate(pipeline, batchSize=_AT_ONCE, allowDiskUse=True):
+            yield document
 
 
 async def write(
@@ -238,6 +271,12 @@ def unpack(packed: bytes) -> list[Any]:
     document = bson.decode(bytes(cramjam.lz4.decompress_block(packed)))
     values: list[Any] = document[""]
     return values
+
+
+async def drop_collection(database: Database, name: str) -> None:
+    """Drop a collection, its indexes too; nothing when it is not there."""
+    with translated():
+        await database.drop_collection(name)
 
 
 async def create_collection(database: Database, name: str) -> None:

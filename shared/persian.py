@@ -18,6 +18,11 @@ def day(on: date) -> str:
     return numerals(f"{jalali.day} {MONTH_NAMES_FA[jalali.month]} {jalali.year}")
 
 
+def month(year: int, number: int) -> str:
+    """Such as آذر ۱۴۰۵."""
+    return numerals(f"{MONTH_NAMES_FA[number]} {year}")
+
+
 def weekday(on: date) -> str:
     """Its name."""
     name: str = WEEKDAY_NAMES_FA[(on.weekday() + 2) % 7]

@@ -27,7 +27,16 @@ from shared.contracts.topics import SERVICES, Topic
 from shared.errors import Misconfigured, Transient
 from shared.http import USER
 from shared.outbox import Message
-from tahvil import assigning, checklists, crm, dead_letters, escalating, intake, team
+from tahvil import (
+    assigning,
+    checklists,
+    crm,
+    dead_letters,
+    escalating,
+    intake,
+    rebuilding,
+    team,
+)
 from tahvil.demo import bar, demo
 from tahvil.provision import ProvisionSettings, provision
 from tahvil.publishing import messages, publish
@@ -41,6 +50,8 @@ team_app = typer.Typer(no_args_is_help=True, help="The people the services know.
 assign_app = typer.Typer(no_args_is_help=True, help="Who gets which account, and why.")
 checklist_app = typer.Typer(no_args_is_help=True, help="What is to be done after a deal.")
 policy_app = typer.Typer(no_args_is_help=True, help="Who hears of a deadline, and when.")
+reporting_app = typer.Typer(no_args_is_help=True, help="The figures.")
+app.add_typer(reporting_app, name="reporting")
 app.add_typer(policy_app, name="policy")
 intake_app = typer.Typer(no_args_is_help=True, help="Webhooks of other systems.")
 app.add_typer(intake_app, name="intake")
@@ -300,6 +311,21 @@ def try_mapping(
         console.print(f"ignored: {reason}", markup=False, highlight=False, soft_wrap=True)
     if taken.refused:
         raise Misconfigured(f"refused: {'; '.join(taken.refused)}")
+
+
+@reporting_app.command()
+def rebuild(
+    *,
+    check_only: Annotated[bool, typer.Option("--check", help="compare, switch to nothing")] = False,
+    partial: Annotated[bool, typer.Option(help="though Kafka has deleted records")] = False,
+    yes: Annotated[bool, typer.Option(help="switch though figures differ")] = False,
+    data: Data = DATA,
+) -> None:
+    """Make all figures anew from the topics, compare, and switch to them. Can be interrupted."""
+    values = rebuilding.settings(data)
+    made = rebuilding.rebuild(values, console, check=check_only, partial=partial, yes=yes)
+    if not asyncio.run(made):
+        sys.exit(1)
 
 
 @letters_app.command("list")

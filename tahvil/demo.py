@@ -135,9 +135,9 @@ async def _show_figures(running: Running, console: Console) -> None:
     months = await _figure(running, "deals?by=outcome&by=month")
     won = [row for row in months if row["by"]["outcome"] == "won"]
     console.print(_table("Won, by month", ("month",), won, amount=True))
-    managers = await _figure(running, "deals?by=outcome&by=manager")
+    managers = await _figure(running, "deals?by=outcome&by=sales_manager")
     won = [row for row in managers if row["by"]["outcome"] == "won"]
-    console.print(_table("Won, by the salespeople's manager", ("manager",), won, amount=True))
+    console.print(_table("Won, by the salespeople's manager", ("sales_manager",), won, amount=True))
     given = await _figure(running, "handoffs?by=event&by=manager")
     assigned = [row for row in given if row["by"]["event"] == "assigned"]
     console.print(_table("Handoffs, by account manager", ("manager",), assigned))

@@ -30,6 +30,7 @@ class Running:
     doors: Mapping[str, str]
     password: str
     mail: str
+    mongo: str
 
     @property
     def settings(self) -> KafkaSettings:
@@ -53,8 +54,7 @@ class Process:
         self.door = f"http://127.0.0.1:{port}"
         self.log = folder / f"{name}.log"
         self._port = port
-        address = {f"TAHVIL_{name.upper()}_URL": self.door}
-        self._environment = {**address, **environment, "TAHVIL_HTTP_PORT": str(port)}
+        self._environment = {**environment, **address(name, port), "TAHVIL_HTTP_PORT": str(port)}
         self.child = Child(
             name, [sys.executable, "-m", f"services.{name}"], output=self.log, stop_seconds=40
         )
@@ -72,6 +72,11 @@ class Process:
         except OSError:
             return False
         return b" 200 " in status
+
+
+def address(name: str, port: int) -> dict[str, str]:
+    """The setting that tells a service, and the others, where its pages are."""
+    return {f"TAHVIL_{name.upper()}_URL": f"http://127.0.0.1:{port}"}
 
 
 def environment(
@@ -105,12 +110,13 @@ async def everything(
         key = _secret(data, "session-key")
         logs = data / "logs"
         logs.mkdir(exist_ok=True)
-        processes = []
-        for name in SERVICES:
-            folder = data / "services" / name
-            folder.mkdir(parents=True, exist_ok=True)
-            values = {**environment(servers, password, key), **extra}
-            processes.append(Process(name, values, logs, kept_port(folder)))
+        ports = {name: kept_port(_folder(data, name)) for name in SERVICES}
+        values = {
+            **{k: v for name, port in ports.items() for k, v in address(name, port).items()},
+            **environment(servers, password, key),
+            **extra,
+        }
+        processes = [Process(name, values, logs, port) for name, port in ports.items()]
         note = data / _NOTE
         try:
             await asyncio.gather(*(process.start() for process in processes))
@@ -119,6 +125,7 @@ async def everything(
                 doors={process.name: process.door for process in processes},
                 password=password,
                 mail=str(servers.smtp.maildir),
+                mongo=servers.mongo.uri,
             )
             note.touch(mode=0o600)
             note.write_text(json.dumps(asdict(running)))
@@ -126,6 +133,12 @@ async def everything(
         finally:
             note.unlink(missing_ok=True)
             await asyncio.gather(*(process.child.stop() for process in processes))
+
+
+def _folder(data: Path, name: str) -> Path:
+    folder = data / "services" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _secret(data: Path, name: str) -> str:

@@ -36,6 +36,9 @@ class AccessSettings(BaseSettings):
     handoff_url: AnyHttpUrl = Field(
         AnyHttpUrl("http://127.0.0.1:8081"), description="address of the pages, as people open it"
     )
+    reporting_url: AnyHttpUrl = Field(
+        AnyHttpUrl("http://127.0.0.1:8083"), description="where the reports are, for people"
+    )
     session_key: Keys = Field(
         description="keys of 32 characters or more that sign sessions, separated by spaces: "
         "the first one signs, sessions signed with the others go on"

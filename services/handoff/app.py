@@ -13,7 +13,7 @@ from services.handoff.intake.batches import Batches
 from services.handoff.intake.door import Counters, Door
 from services.handoff.links import Links
 from services.handoff.moving import Mover
-from services.handoff.pages import routes
+from services.handoff.pages import reports, routes
 from services.handoff.pages.desk import Desk
 from services.handoff.reading import Reading
 from services.handoff.repository import INDEXES, Repository
@@ -22,6 +22,7 @@ from shared.clock import utc_now
 from shared.errors import Misconfigured
 from shared.kafka import KafkaPublisher
 from shared.pages.rendering import Pages
+from shared.passes import Passes
 from shared.runtime import Loop, Plumbing, Service
 
 
@@ -59,6 +60,11 @@ def build(plumbing: Plumbing[Settings]) -> Service:
         )
     )
     router.include_router(routes.build_router(desk, reading, commands, doors))
+    router.include_router(
+        reports.build_router(
+            desk, doors, Passes(settings.keys, "reporting"), str(settings.reporting_url)
+        )
+    )
     loops: list[Loop] = [mover.run, mailed.run]
     if known := settings.sources():
         batches = Batches(KafkaPublisher(settings, "handoff-intake"))

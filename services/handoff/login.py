@@ -16,8 +16,9 @@ from limits.strategies import MovingWindowRateLimiter
 
 from services.handoff.access import AccessSettings
 from services.handoff.links import Asked, Links
-from services.handoff.sessions import Sessions, local
+from services.handoff.sessions import Sessions
 from shared.contracts.values import Email
+from shared.passes import local
 
 Shown = Literal["ask", "sent", "confirm", "over", "out"]
 

@@ -268,12 +268,6 @@ class Renewal:
         await self._app(scope, receive, answer)
 
 
-def local(path: str) -> str:
-    """Where to go after signing in: a path of this site, or its beginning."""
-    fine = path.startswith("/") and not path.startswith("//") and path.isprintable()
-    return path if fine and "\\" not in path else "/"
-
-
 def _check_origin(request: Request, own: str, *, needed: bool) -> None:
     """Refuse what another site makes a browser send. Machines send no such header.
 

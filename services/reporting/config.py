@@ -1,16 +1,81 @@
 """Settings of the reporting service."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+import yaml
+from pydantic import AnyHttpUrl, Field
 
+from services.reporting import rates
+from services.reporting.figures.declaration import World
+from services.reporting.rates import Rates
+from services.reporting.reading import Selling
+from shared import working_time
 from shared.config import ServiceSettings
+from shared.errors import Misconfigured
+from shared.signing import Keys, split
+from shared.working_time import Calendar
 
 
 class Settings(ServiceSettings):
     """Besides what every service has."""
 
     time_zone: Annotated[
-        ZoneInfo, Field(description="where the company is: a deal's month is the month there")
+        ZoneInfo, Field(description="where the company is: a deal's day is the day there")
     ] = ZoneInfo("UTC")
+    calendar: Path | None = Field(
+        None, description="YAML file of the company's working hours; none: Mon-Fri 9-17 UTC"
+    )
+
+    reporting_url: AnyHttpUrl = Field(
+        AnyHttpUrl("http://127.0.0.1:8083"), description="address of the pages, as people open it"
+    )
+    handoff_url: AnyHttpUrl = Field(
+        AnyHttpUrl("http://127.0.0.1:8081"), description="where people sign in"
+    )
+    session_key: Keys | None = Field(
+        None, description="the keys of handoff's sessions; none: nobody but `ops` comes in"
+    )
+
+    rates: Path | None = Field(
+        None, description="YAML file of the company's currency and rates; none: each by itself"
+    )
+    selling: Selling = Field(
+        "opportunities", description="what counts for targets: opportunities or deals won"
+    )
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of passes and cookies, the one that signs first."""
+        return split(self.session_key) if self.session_key else ()
+
+    def world(self) -> World:
+        """The company's days and working time; `Misconfigured` names the file and the field."""
+        return World(self.time_zone, self._calendar())
+
+    def table(self) -> Rates | None:
+        """Rates, if there is a table; `Misconfigured` names the file and the field."""
+        if self.rates is None:
+            return None
+        try:
+            return rates.parse(_mapping(self.rates, "TAHVIL_RATES"))
+        except ValueError as error:
+            raise Misconfigured(f"TAHVIL_RATES: {self.rates}: {error}") from None
+
+    def _calendar(self) -> Calendar:
+        if self.calendar is None:
+            return Calendar.monday_to_friday("UTC")
+        content = _mapping(self.calendar, "TAHVIL_CALENDAR")
+        return working_time.parse(content, str(self.calendar))
+
+
+def _mapping(file: Path, variable: str) -> Mapping[str, object]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{variable}: {file}: {error}") from None
+    if not isinstance(content, Mapping):
+        raise Misconfigured(f"{variable}: {file}: must be a mapping")
+    return content

@@ -1,35 +1,66 @@
-"""Events in, changes of figures out."""
+"""Events in, changes of facts and counters out."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from typing_extensions import override
 
 from services.reporting.domain import Fold
+from services.reporting.facts import Key
+from services.reporting.figures.declaration import World
 from services.reporting.repository import Repository
-from shared.contracts.directory import PersonRemoved, PersonUpserted
+from services.reporting.told import tells
 from shared.contracts.event import Event
 from shared.mongo import Session
 from shared.records import Work
+
+SlotOf = Callable[[Session], Awaitable[str]]
+"""Where to write, asked in the transaction that writes."""
+
+
+MOST = 5000
+"""Facts that may count otherwise because customers changed hands in a batch: more of them, and
+its transaction might not end within the five seconds that MongoDB gives it."""
+
+
+class TooMuch(Exception):
+    """A batch is halved because of it, as because of a bug; a single event never is too much."""
 
 
 class ReportingWork(Work):
     """The reporting service's share of one transaction. It publishes nothing."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, world: World, slot_of: SlotOf) -> None:
         self._repository = repository
-        self._people: dict[str, PersonUpserted | PersonRemoved] = {}
+        self._slot_of = slot_of
+        self._fold = Fold(world)
+        self._slot = ""
 
     @override
     async def load(self, events: Sequence[Event], session: Session) -> None:
-        self._fold: Fold = await self._repository.load([event.data for event in events], session)
+        """Everything is told at once: whose facts count otherwise, and are needed, follows."""
+        repository, fold = self._repository, self._fold
+        slot = self._slot = await self._slot_of(session)
+        told = [(tell, stamp) for found, stamp in map(tells, events) for tell in found]
+        accounts = {tell.fields.get("account") for tell, _ in told}
+        keys = {tell.key for tell, _ in told} | _account_keys(accounts)
+        fold.facts = await repository.facts(slot, keys, session)
+        others = _account_keys(fact.account for fact in fold.facts.values()) - keys
+        fold.facts |= await repository.facts(slot, others, session)
+        fold.hear(told)
+        fold.facts = await repository.of_accounts(slot, fold.moved, session) | fold.facts
+        if len(fold.facts) > MOST + 2 * len(keys) and len(events) > 1:
+            raise TooMuch(
+                f"{len(fold.facts)} facts count otherwise because of {len(events)} events"
+            )
 
     @override
     def apply(self, event: Event) -> list[Event]:
-        self._fold.apply(event)
-        if isinstance(event.data, PersonUpserted | PersonRemoved):
-            self._people[event.data.person_id] = event.data
         return []
 
     @override
     async def save(self, session: Session) -> None:
-        await self._repository.save(self._fold, self._people.values(), session)
+        await self._repository.save(self._slot, self._fold, session)
+
+
+def _account_keys(accounts: Iterable[str | None]) -> set[Key]:
+    return {Key("account", account) for account in accounts if account}

@@ -1,15 +1,21 @@
-"""Figures, the facts they are sums of, and people, in MongoDB."""
+"""Facts and counters in MongoDB, in two slots of which one is live (see `generations`)."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
-from zoneinfo import ZoneInfo
+import asyncio
+import re
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal, localcontext
+from typing import Any, NamedTuple
 
-from services.reporting.domain import DealFact, Fold
-from shared.contracts.deals import DealAmended, DealClosed, DealReopened
-from shared.contracts.directory import PersonRemoved, PersonUpserted
-from shared.contracts.event import EventData
+from services.reporting.domain import Fold, Shares
+from services.reporting.facts import Fact, Key, Stamp, digest
+from services.reporting.figures.catalogue import FIGURES, OF_STANDING
+from services.reporting.figures.declaration import Amount, Figure, Unit
+from services.reporting.periods import months
+from services.reporting.questions import Row, summed
+from services.reporting.standing import standing
+from services.reporting.told import SEPARATOR
 from shared.mongo import (
-    Collection,
     Database,
     Decimal128,
     Document,
@@ -19,110 +25,324 @@ from shared.mongo import (
     Session,
     UpdateOne,
     aggregate,
+    aggregated,
     find,
+    stream,
     write,
 )
 
-INDEXES: Mapping[str, Sequence[IndexModel]] = {
-    "figures": [IndexModel("figure")],
-    "deals": [],
-    "people": [],
+SLOTS = ("a", "b")
+
+OF_SLOT: Mapping[str, Sequence[IndexModel]] = {
+    "facts": [
+        IndexModel(
+            [("account", 1), ("kind", 1)], partialFilterExpression={"account": {"$exists": True}}
+        ),
+        IndexModel(
+            [("manager", 1), ("search", 1)],
+            partialFilterExpression={"manager": {"$exists": True}},
+        ),
+        IndexModel("search", partialFilterExpression={"manager": {"$exists": True}}),
+    ],
+    "counters": [IndexModel([("figure", 1), ("cube", 1), ("month", 1)])],
 }
+INDEXES: Mapping[str, Sequence[IndexModel]] = {
+    "generations": [],
+    **{f"{name}_{slot}": models for slot in SLOTS for name, models in OF_SLOT.items()},
+}
+
+
+class Stored(NamedTuple):
+    """The counters of a month as they are stored; measures by day and name."""
+
+    id: str
+    figure: str
+    measures: Mapping[str, Amount]
 
 
 class Repository:
     """The only module of the service that knows a document."""
 
-    def __init__(self, database: Database, time_zone: ZoneInfo) -> None:
-        self._figures: Collection = database["figures"]
-        self._deals: Collection = database["deals"]
-        self._people: Collection = database["people"]
-        self._time_zone = time_zone
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    async def load(self, events: Sequence[EventData], session: Session) -> Fold:
-        """A fold that knows the facts these events may correct."""
-        deals = [
-            event.deal_id
-            for event in events
-            if isinstance(event, DealClosed | DealAmended | DealReopened)
+    async def live(self, session: Session | None = None) -> str:
+        """The slot to read from."""
+        found = await find(self._database["generations"], {"_id": "live"}, session=session)
+        return str(found[0]["slot"]) if found else SLOTS[0]
+
+    async def facts(
+        self, slot: str, keys: Iterable[Key], session: Session | None = None
+    ) -> dict[Key, Fact]:
+        """Those of these facts of which something is known."""
+        ids = [_id(key) for key in keys]
+        if not ids:
+            return {}
+        return await self._facts(slot, {"_id": {"$in": ids}}, session)
+
+    async def of_accounts(
+        self,
+        slot: str,
+        accounts: Collection[str],
+        session: Session | None = None,
+        kinds: Collection[str] = OF_STANDING - {"account"},
+    ) -> dict[Key, Fact]:
+        """All facts of these kinds about accounts."""
+        if not accounts:
+            return {}
+        query = {"account": {"$in": sorted(accounts)}, "kind": {"$in": sorted(kinds)}}
+        return await self._facts(slot, query, session)
+
+    async def of_kind(self, slot: str, kind: str) -> dict[Key, Fact]:
+        """All facts of a kind."""
+        first = f"{kind}{SEPARATOR}"
+        return await self._facts(slot, {"_id": {"$gte": first, "$lt": f"{first}\U0010ffff"}})
+
+    async def _facts(
+        self, slot: str, query: Mapping[str, Any], session: Session | None = None
+    ) -> dict[Key, Fact]:
+        rows = await find(self._database[f"facts_{slot}"], query, session=session)
+        found = (_fact(row) for row in rows)
+        return {fact.key: fact for fact in found}
+
+    async def save(self, slot: str, fold: Fold, session: Session) -> None:
+        """Replace the facts that changed; add the changes to the counters."""
+        facts = [
+            ReplaceOne({"_id": _id(key)}, _document(fact))
+            if key in fold.facts
+            else InsertOne(_document(fact))
+            for key, fact in sorted(fold.changed.items())
         ]
-        fold = Fold(self._time_zone)
-        if deals:
-            rows = await find(self._deals, {"_id": {"$in": deals}}, session=session)
-            fold.deals = {row["_id"]: _fact(row) for row in rows}
-        return fold
-
-    async def save(
-        self, fold: Fold, people: Iterable[PersonUpserted | PersonRemoved], session: Session
-    ) -> None:
-        """Add the changes to the figures; replace the facts."""
-        await write(
-            self._figures,
-            [
-                UpdateOne(
-                    {"_id": figure.id},
-                    {
-                        "$inc": {"count": change.count, "amount": Decimal128(change.amount)},
-                        "$setOnInsert": {"figure": figure.name, **dict(figure.dimensions)},
-                    },
-                    upsert=True,
-                )
-                for figure, change in sorted(fold.changes.items())
-            ],
-            session=session,
+        writing = asyncio.create_task(
+            write(self._database[f"facts_{slot}"], facts, session=session)
         )
-        await write(
-            self._deals,
-            [
-                InsertOne(_document(fold.deals[deal]))
-                if deal in fold.new_deals
-                else ReplaceOne({"_id": deal}, _document(fold.deals[deal]))
-                for deal in sorted(fold.changed_deals)
-            ],
-            session=session,
-        )
-        await write(self._people, [_person(person) for person in people], session=session)
+        await asyncio.sleep(0)  # MongoDB writes the facts while the counters are reckoned
+        try:
+            increments = _increments(fold.changes())
+        finally:
+            await writing
+        await write(self._database[f"counters_{slot}"], increments, session=session)
 
-    async def figures(self, name: str, by: Sequence[str]) -> list[Document]:
-        """Count and amount of a figure, summed over all dimensions but these."""
-        group = {field: f"${field}" for field in by}
-        rows = await aggregate(
-            self._figures,
-            [
-                {"$match": {"figure": name}},
-                {
-                    "$group": {
-                        "_id": group,
-                        "count": {"$sum": "$count"},
-                        "amount": {"$sum": "$amount"},
-                    }
+    async def counters(self, slot: str, session: Session | None = None) -> AsyncIterator[Stored]:
+        """All counters that are not nothing, in one order whatever the slot, a month each."""
+        rows = stream(self._database[f"counters_{slot}"], {}, sort=[("_id", 1)], session=session)
+        async for row in rows:
+            figure, month = row["figure"], row["month"]
+            names = [m.name for m in FIGURES[figure].measures] if figure in FIGURES else []
+            sums = {month: {name: row.get(name, 0) for name in names}}
+            known = {
+                f"{at} {name}": _plain(value)
+                for at, measures in (sums | _days(row)).items()
+                for name, value in measures.items()
+                if _plain(value)
+            }
+            if known:
+                yield Stored(row["_id"], figure, known)
+
+    async def rows(  # noqa: PLR0917 - each says which rows
+        self,
+        slot: str,
+        figure: Figure,
+        cube: int,
+        by: Sequence[str],
+        where: Mapping[str, Iterable[str]],
+        days: tuple[date | None, date | None] = (None, None),
+    ) -> list[Row]:
+        """Sums of a figure's counters, from a day to a day. Rows that are nothing are there, too.
+
+        Whole months are summed from the months, which are few; else their days are looked at.
+        """
+        by_day = {"day", "jalali_month"} & {*by}
+        fields = [name for name in by if name not in by_day] + (["day"] if by_day else [])
+        pipeline = _sums(figure, cube, fields, where, days)
+        found = await aggregate(self._database[f"counters_{slot}"], pipeline)
+        rows = [_row(row, figure) for row in found]
+        return summed((_labelled(row, by) for row in rows), by) if by_day else rows
+
+    async def stream(  # noqa: PLR0917
+        self,
+        slot: str,
+        figure: Figure,
+        cube: int,
+        by: Sequence[str],
+        where: Mapping[str, Iterable[str]],
+        days: tuple[date | None, date | None] = (None, None),
+        after: Sequence[str] | None = None,
+    ) -> AsyncIterator[Row]:
+        """Likewise one by one, in order, from behind these values on; none that is nothing.
+
+        Not by Jalali months: MongoDB does not know them.
+        """
+        pipeline = [
+            *_sums(figure, cube, by, where, days),
+            {"$match": {"$or": [{measure.name: {"$ne": 0}} for measure in figure.measures]}},
+            *([{"$match": {"_id": {"$gt": dict(zip(by, after, strict=True))}}}] if after else []),
+            {"$sort": {"_id": 1}},
+        ]
+        async for row in aggregated(self._database[f"counters_{slot}"], pipeline):
+            yield _row(row, figure)
+
+    async def position(self) -> str:
+        """Names all that is stored as it is now: it changes with every batch and rebuild."""
+        # the slot first: what is read after it can only be newer than what it says
+        slot = await self.live()
+        offsets = await find(self._database["offsets"], {}, projection={"next": 1})
+        return digest(repr((slot, sorted((row["_id"], row.get("next")) for row in offsets))))
+
+    async def managed(self, slot: str, managers: Collection[str] | None) -> set[str]:
+        """Ids of accounts that these people manage now; None: of all accounts."""
+        query = {"manager": {"$exists": True} if managers is None else {"$in": sorted(managers)}}
+        found = await find(self._database[f"facts_{slot}"], query, projection={"_id": 1})
+        return {row["_id"].partition(SEPARATOR)[2] for row in found}
+
+    async def accounts(
+        self,
+        slot: str,
+        managers: Collection[str] | None,
+        search: str,
+        after: tuple[str, str] | None,
+        limit: int,
+    ) -> list[Fact]:
+        """Accounts that these people manage now, by name; `after`: the name and id before."""
+        query: Document = {
+            "manager": {"$exists": True} if managers is None else {"$in": sorted(managers)}
+        }
+        if search:
+            query["search"] = {"$regex": f"^{re.escape(search.casefold())}"}
+        if after:
+            name, id_ = after
+            query["$or"] = [
+                {"search": {"$gt": name}},
+                {"search": name, "_id": {"$gt": _id(Key("account", id_))}},
+            ]
+        order = [("search", 1), ("_id", 1)]
+        rows = await find(self._database[f"facts_{slot}"], query, sort=order, limit=limit)
+        return [_fact(row) for row in rows]
+
+
+def _sums(
+    figure: Figure,
+    cube: int,
+    by: Sequence[str],
+    where: Mapping[str, Iterable[str]],
+    days: tuple[date | None, date | None],
+) -> list[Document]:
+    since, until = days
+    match: Document = {"figure": figure.name, "cube": cube}
+    if since or until:
+        first, last = since or date.min, until or date.max
+        match["month"] = {"$gte": first.isoformat()[:7], "$lte": last.isoformat()[:7]}
+    match |= {name: {"$in": sorted(values)} for name, values in where.items()}
+    pipeline: list[Document] = [{"$match": match}]
+    at = ""
+    if "day" in by or not _whole_months(since, until):
+        at = "days.v."
+        pipeline += _by_days(figure, cube, since, until)
+    sums = {measure.name: {"$sum": f"${at}{measure.name}"} for measure in figure.measures}
+    return [*pipeline, {"$group": {"_id": {n: f"${n}" for n in by}, **sums}}]
+
+
+def _row(row: Document, figure: Figure) -> Row:
+    return Row(row["_id"], {m.name: _amount(row[m.name], m.unit) for m in figure.measures})
+
+
+def _days(row: Document) -> dict[str, Document]:
+    return {f"{row['month']}-{day}": measures for day, measures in row["days"].items()}
+
+
+def _whole_months(since: date | None, until: date | None) -> bool:
+    ends = until is None or until == date.max or (until + timedelta(days=1)).day == 1
+    return ends and (since is None or since.day == 1)
+
+
+def _by_days(figure: Figure, cube: int, since: date | None, until: date | None) -> list[Document]:
+    """Each day of a month as a document."""
+    kept = {name: f"${name}" for name in ("month", *figure.always, *figure.cubes[cube])}
+    steps: list[Document] = [
+        {"$project": {**kept, "days": {"$objectToArray": "$days"}}},
+        {"$unwind": "$days"},
+        {"$set": {"day": {"$concat": ["$month", "-", "$days.k"]}}},
+    ]
+    bounds = {k: v.isoformat() for k, v in (("$gte", since), ("$lte", until)) if v}
+    return [*steps, {"$match": {"day": bounds}}] if bounds else steps
+
+
+def _labelled(row: Row, by: Sequence[str]) -> Row:
+    _, jalali_month = months(row.by["day"])
+    return Row({n: jalali_month if n == "jalali_month" else row.by[n] for n in by}, row.measures)
+
+
+def _plain(value: Any) -> Amount:
+    return value.to_decimal() if isinstance(value, Decimal128) else int(value)
+
+
+def _amount(value: Any, unit: Unit) -> Amount:
+    found = _plain(value)
+    return Decimal(found) if unit is Unit.MONEY else found
+
+
+def _increments(changes: Shares) -> list[UpdateOne]:
+    """Counters of one month are one document: what a batch changes is in few of them."""
+    sums: dict[str, dict[str, Amount]] = {}
+    about: dict[str, Document] = {}
+    with localcontext(prec=60):
+        for (name, cube, day, values), measures in sorted(changes.items()):
+            figure, month = FIGURES[name], day[:7]
+            id_ = SEPARATOR.join([name, str(cube), month, *values])
+            if id_ not in sums:
+                names = (*figure.always, *figure.cubes[cube])
+                dimensions = dict(zip(names, values, strict=True))
+                about[id_] = {"figure": name, "cube": cube, "month": month, **dimensions}
+                sums[id_] = dict.fromkeys((m.name for m in figure.measures), 0)
+            change = sums[id_]
+            for measure, value in zip(figure.measures, measures, strict=True):
+                change[measure.name] += value
+                if value:
+                    change[f"days.{day[8:]}.{measure.name}"] = value
+    return [
+        UpdateOne(
+            {"_id": id_},
+            {
+                "$inc": {
+                    name: Decimal128(value) if isinstance(value, Decimal) else value
+                    for name, value in change.items()
                 },
-                {"$match": {"$or": [{"count": {"$ne": 0}}, {"amount": {"$ne": Decimal128("0")}}]}},
-                {"$sort": {"_id": 1}},
-            ],
+                "$setOnInsert": about[id_],
+            },
+            upsert=True,
         )
-        return [
-            {**row["_id"], "count": row["count"], "amount": row["amount"].to_decimal()}
-            for row in rows
-        ]
-
-    async def people(self) -> dict[str, Document]:
-        """Everybody in the directory, those who left too."""
-        return {row["_id"]: row for row in await find(self._people, {})}
+        for id_, change in sums.items()
+    ]
 
 
-def _person(person: PersonUpserted | PersonRemoved) -> UpdateOne:
-    if isinstance(person, PersonRemoved):
-        return UpdateOne({"_id": person.person_id}, {"$set": {"active": False}}, upsert=True)
-    known = {"name": person.name, "reports_to": person.reports_to, "active": True}
-    return UpdateOne({"_id": person.person_id}, {"$set": known}, upsert=True)
+def _id(key: Key) -> str:
+    return SEPARATOR.join(key)
 
 
-def _document(fact: DealFact) -> Document:
-    fields: Document = {name: getattr(fact, name) for name in fact.__slots__}
-    return {"_id": fields.pop("id"), **fields, "amount": Decimal128(fact.amount)}
+def _document(fact: Fact) -> Document:
+    stamps = list({id(stamp): stamp for stamp in fact.stamps.values()}.values())
+    numbers = {id(stamp): number for number, stamp in enumerate(stamps)}
+    document: Document = {
+        "_id": _id(fact.key),
+        "kind": fact.key.kind,
+        "values": fact.values,
+        "stamps": [list(stamp) for stamp in stamps],
+        # Most of a fact was said by one event: only what others said names its stamp.
+        "by": {name: n for name, stamp in fact.stamps.items() if (n := numbers[id(stamp)])}
+        if len(stamps) > 1
+        else {},
+    }
+    if fact.account:
+        document["account"] = fact.account
+    if fact.key.kind == "account":
+        stands = standing(fact)  # by whose accounts they are, and by name, they are looked for
+        document |= {"manager": stands.manager, "search": stands.name.casefold()}
+    return document
 
 
-def _fact(row: Document) -> DealFact:
-    amount: Decimal = row["amount"].to_decimal()
-    return DealFact(id=row.pop("_id"), **row | {"amount": amount})
+def _fact(row: Document) -> Fact:
+    kind, _, id_ = row["_id"].partition(SEPARATOR)
+    stamps = [Stamp(*stamp) for stamp in row["stamps"]]
+    by = row["by"]
+    values = row["values"]
+    return Fact(Key(kind, id_), values, {name: stamps[by.get(name, 0)] for name in values})

@@ -1,9 +1,7 @@
 """Makes HTML of view models, with what every page has: the frame, the words, strict headers."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,12 +16,14 @@ from shared.pages.catalog import LANGUAGES, Language
 from shared.pages.writing import Writer, undirected
 
 _POLICY = "Content-Security-Policy"
-HEADERS: Mapping[str, str] = MappingProxyType(
-    {_POLICY: f"{hygiene.HEADERS[_POLICY]}; script-src 'none'"}
-)
-"""Stricter than elsewhere: the pages have no script at all."""
 
-_TYPES = {".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".txt": "text/plain"}
+_TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+    ".txt": "text/plain",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,8 @@ class Frame:
 class Pages:
     """The templates and the translations of the pages in a package, read once."""
 
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, *, scripts: bool = False) -> None:
+        """`scripts`: whether pages have any; those that have none forbid them all."""
         self._words = catalog.load(package)
         self._templates = Environment(
             loader=ChoiceLoader([PackageLoader(package), PackageLoader("shared.pages")]),
@@ -57,12 +58,22 @@ class Pages:
             lstrip_blocks=True,
             finalize=_plain,
         )
-        folder = resources.files("shared.pages") / "static"
-        self._static = {one.name: one.read_bytes() for one in folder.iterdir()}
+        allowed = "'self'" if scripts else "'none'"
+        self._headers = {_POLICY: f"{hygiene.HEADERS[_POLICY]}; script-src {allowed}"}
+        self._static = {
+            one.name: one.read_bytes()
+            for folder in (resources.files("shared.pages"), resources.files(package))
+            if (static := folder / "static").is_dir()
+            for one in static.iterdir()
+        }
 
     def writer(self, language: Language, time_zone: str) -> Writer:
         """Writes for one reader."""
         return Writer(language, ZoneInfo(time_zone), self._words[language])
+
+    def said(self, message: str, language: Language) -> str:
+        """A message of the catalog where no page is made, such as in a file."""
+        return self._words[language].gettext(message)
 
     def html(self, template: str, frame: Frame, **content: Any) -> str:
         """A page."""
@@ -89,7 +100,7 @@ class Pages:
         self, template: str, frame: Frame, code: int = status.HTTP_200_OK, **content: Any
     ) -> HTMLResponse:
         """A page with its headers."""
-        return HTMLResponse(self.html(template, frame, **content), code, dict(HEADERS))
+        return HTMLResponse(self.html(template, frame, **content), code, self._headers)
 
     def static(self, name: str) -> Response | None:
         """A file that belongs to the pages; None: there is none of that name."""

@@ -42,7 +42,7 @@ async def figures_of(system: System) -> list[Table]:
     return [
         await system.figure_table("deals?by=outcome"),
         await system.figure_table("deals?by=outcome&by=month"),
-        await system.figure_table("deals?by=outcome&by=manager"),
+        await system.figure_table("deals?by=outcome&by=sales_manager"),
     ]
 
 

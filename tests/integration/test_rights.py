@@ -72,6 +72,7 @@ PAGES: Mapping[str, tuple[int, set[str]]] = {
     "GET /pages/account": (404, SEES),
     "GET /pages/handoffs/{handoff_id}": (404, SEES),
     "GET /pages/{rest}": (404, set()),
+    "GET /reports": (200, set()),
 }
 """What those get who do not see acme, and who sees it there. Pages are not for `ops`."""
 BODIES = {

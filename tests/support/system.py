@@ -19,7 +19,7 @@ from shared.outbox import Message
 from tahvil import dead_letters
 from tahvil.provision import ProvisionSettings, provision
 from tahvil.publishing import messages, publish
-from tahvil.running import Process, environment
+from tahvil.running import Process, address, environment
 from tahvil.servers import Servers
 from tahvil.servers.process import free_port
 from tahvil.watching import fetch, standings
@@ -41,11 +41,13 @@ class System:
     async def start(self, *names: str) -> list[Process]:
         """Start a process of each service named; a name twice is two replicas."""
         started = []
-        for name in names or SERVICES:
+        ports = [(name, free_port()) for name in names or SERVICES]
+        doors = {k: v for name, port in ports for k, v in address(name, port).items()}
+        for name, port in ports:
             folder = self.folder / f"process-{len(self.processes)}-{random.getrandbits(32)}"
             folder.mkdir()
-            values = {**environment(self.servers, PASSWORD), **self.extra}
-            process = Process(name, values, folder, free_port())
+            values = {**doors, **environment(self.servers, PASSWORD), **self.extra}
+            process = Process(name, values, folder, port)
             started.append(process)
             self.processes.append(process)
         await asyncio.gather(*(process.start() for process in started))

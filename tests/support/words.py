@@ -8,7 +8,15 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-PAGES = (Path("shared/pages"), Path("services/handoff/pages"), Path("services/reminders/pages"))
+from services.reporting import titles
+
+REPORTING = Path("services/reporting/pages")
+PAGES = (
+    Path("shared/pages"),
+    Path("services/handoff/pages"),
+    Path("services/reminders/pages"),
+    REPORTING,
+)
 KEYWORDS = {"say": None, "label": None, "N_": None, "say_many": (1, 2)}
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 HEADER = """\
@@ -26,6 +34,8 @@ def messages(pages: Path) -> Iterator[str | tuple[str, ...]]:
     """Every message of code and templates."""
     for _, _, message, _, _ in extract_from_dir(pages, METHODS, keywords=KEYWORDS):
         yield message
+    if pages == REPORTING:
+        yield from titles.words()
 
 
 def catalog(pages: Path) -> Catalog:

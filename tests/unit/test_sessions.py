@@ -8,7 +8,8 @@ from pydantic import SecretStr, ValidationError
 from starlette.requests import Request
 
 from services.handoff.access import AccessSettings
-from services.handoff.sessions import Seal, Session, Sessions, local
+from services.handoff.sessions import Seal, Session, Sessions
+from shared.passes import local
 from tests.support.builders import NOON
 
 IDLE, LIFE = timedelta(hours=12), timedelta(days=7)

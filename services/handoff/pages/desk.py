@@ -77,7 +77,7 @@ class Desk:
         self._pages = pages
         self._sessions = sessions
         self._sayings = Sayings(SENTENCES)
-        self._now = now
+        self.now = now
         self.static = pages.static
 
     def reader(self, request: Request, viewer: Viewer | None) -> Reader:
@@ -86,7 +86,7 @@ class Desk:
         language = self._language(request, person)
         return Reader(
             id=person.id if person else "",
-            now=self._now(),
+            now=self.now(),
             writer=self._pages.writer(language, person.time_zone if person else "UTC"),
             sayings=self._sayings,
             leads=bool(person and Role.HEAD in person.roles),

@@ -24,11 +24,12 @@ from services.handoff.pages.portfolio import Order
 from services.handoff.pages.words import DONE, STATUS, TIER
 from services.handoff.reading import Reading
 from services.handoff.rights import Viewer
-from services.handoff.sessions import Sessions, local
+from services.handoff.sessions import Sessions
 from services.handoff.states import LIVE, Status
 from services.handoff.views import AccountRow, HandoffView
 from shared.contracts.values import Id
 from shared.pages.catalog import LANGUAGES, N_
+from shared.passes import local
 
 T = TypeVar("T")
 

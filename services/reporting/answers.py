@@ -1,0 +1,173 @@
+"""Answers to who asks: figures cut down to what the viewer sees, and row by row where they can be.
+
+Everything that shows figures to a person goes through here.
+"""
+
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from services.reporting import rights
+from services.reporting.customer import Customer
+from services.reporting.facts import Fact, Key
+from services.reporting.figures.catalogue import FIGURES
+from services.reporting.figures.declaration import Figure
+from services.reporting.plans import Attainment, Spent
+from services.reporting.questions import (
+    JOINED,
+    TIMES,
+    People,
+    Question,
+    Row,
+    cube_for,
+    looked_up,
+    stored,
+)
+from services.reporting.reading import Reading
+from services.reporting.repository import Repository
+from services.reporting.rights import Viewer
+
+JALALI = "jalali_month"
+
+
+@dataclass(slots=True)
+class _Known:
+    """The directory as of a position."""
+
+    position: str = ""
+    people: People | None = None
+
+
+class Answers:
+    """Reads for a viewer."""
+
+    def __init__(self, reading: Reading, repository: Repository) -> None:
+        self._reading = reading
+        self._repository = repository
+        self._known = _Known()
+
+    async def position(self) -> str:
+        """Names all that is stored as it is now."""
+        return await self._repository.position()
+
+    async def people(self) -> People:
+        """The directory."""
+        position = await self._repository.position()
+        known = self._known
+        if known.people is None or known.position != position:
+            known = self._known = _Known(position, await self._reading.people())
+        assert known.people is not None  # noqa: S101 - it was just read
+        return known.people
+
+    async def figure(
+        self, name: str, question: Question, viewer: Viewer, *, rolled: bool = False
+    ) -> list[Row]:
+        """A figure's rows that the viewer sees; `Hidden` when that would tell of others."""
+        bounded = await self._bounded(FIGURES[name], question, viewer)
+        rows = await self._reading.figure(name, bounded, rolled=rolled)
+        return [row for row in rows if rights.seen(row, viewer)] if rolled else rows
+
+    async def rows(
+        self,
+        name: str,
+        question: Question,
+        viewer: Viewer,
+        *,
+        rolled: bool = False,
+        after: Sequence[str] | None = None,
+    ) -> AsyncGenerator[Row]:
+        """Likewise one by one, from behind these values on: memory does not grow with them.
+
+        Only what has to be known as a whole to be answered (balances by time, what is rolled up
+        or looked up in the directory) is made at once.
+        """
+        figure = FIGURES[name]
+        if rolled or not _plain(figure, question):
+            found = await self.figure(name, question, viewer, rolled=rolled)
+            for row in found:
+                if not after or tuple(row.by[one] for one in question.by) > tuple(after):
+                    yield row
+            return
+        bounded = await self._bounded(figure, question, viewer)
+        people = await self.people()
+        async for row in self._repository.stream(
+            await self._repository.live(),
+            figure,
+            cube_for(figure, bounded),
+            bounded.by,
+            looked_up(bounded.where, people),
+            (None if figure.balance else bounded.since, bounded.until),
+            after,
+        ):
+            yield row
+
+    async def accounts(
+        self,
+        viewer: Viewer,
+        *,
+        whose: Collection[str] | None = None,
+        search: str = "",
+        after: tuple[str, str] | None = None,
+        limit: int,
+    ) -> list[Fact]:
+        """Accounts by name that the viewer sees; of these managers, if any are named."""
+        seen = viewer.whose
+        if whose is not None:
+            seen = frozenset(one for one in whose if viewer.sees(one))
+        slot = await self._repository.live()
+        return await self._repository.accounts(slot, seen, search, after, limit)
+
+    async def own_accounts(self, viewer: Viewer) -> set[str]:
+        """Ids of accounts that the viewer sees."""
+        return await self._repository.managed(await self._repository.live(), viewer.whose)
+
+    async def customer(self, account: str, viewer: Viewer) -> Customer | None:
+        """One account, whole; None if there is none that the viewer sees."""
+        found = await self._reading.customer(account)
+        return found if found and viewer.sees(found.standing.manager) else None
+
+    async def proposed(self, customer: Customer) -> list[Row]:
+        """Products for an account that the viewer sees. They tell of no other account."""
+        return await self._reading.whitespace(customer)
+
+    async def attainment(self, viewer: Viewer) -> list[Attainment]:
+        """Targets of the people whose figures the viewer sees."""
+        return [one for one in await self._reading.attainment() if viewer.sees(one.target.of)]
+
+    async def budgets(self, viewer: Viewer) -> list[Spent]:
+        """Budgets of the accounts that the viewer sees."""
+        found = await self._reading.budgets()
+        if viewer.whose is None:
+            return found
+        own = await self.own_accounts(viewer)
+        return [one for one in found if one.budget.of in own]
+
+    async def names(self, by: Sequence[str]) -> dict[str, dict[str, str]]:
+        """What people are called, for those dimensions whose values are people."""
+        called = {one: person.name for one, person in (await self.people()).items()}
+        return {name: called for name in by if JOINED.get(name, name) in rights.PERSONS}
+
+    async def account_names(self, ids: Iterable[str]) -> dict[str, str]:
+        """What accounts are called; of ids that the viewer was shown."""
+        keys = [Key("account", one) for one in ids]
+        facts = await self._repository.facts(await self._repository.live(), keys)
+        return {key.id: fact.get("name") or key.id for key, fact in facts.items()}
+
+    @property
+    def currency(self) -> str | None:
+        """The company's, if there is a table of rates."""
+        return self._reading.currency
+
+    async def _bounded(self, figure: Figure, question: Question, viewer: Viewer) -> Question:
+        name = rights.bounded_by(figure, question, viewer)
+        if name is None:
+            return question
+        own = await self.own_accounts(viewer) if name == rights.ACCOUNT else viewer.whose or ()
+        return rights.bounded(question, name, own)
+
+
+def _plain(figure: Figure, question: Question) -> bool:
+    """Whether each row stands by itself, and MongoDB can make it."""
+    if figure.balance and any(name in TIMES for name in question.by):
+        return False
+    looked_up_or_jalali = stored(question.by) != tuple(question.by) or JALALI in question.by
+    return not looked_up_or_jalali and not question.converted

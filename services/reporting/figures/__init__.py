@@ -1,0 +1,1 @@
+"""What is counted: each figure is one pure declaration, from which all else follows."""

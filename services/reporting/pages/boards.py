@@ -1,0 +1,238 @@
+"""Asks for what each page shows. What would tell of others is left out, not refused."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+from services.reporting.answers import Answers
+from services.reporting.pages import account, deadlines, disputes, overview, targets, team
+from services.reporting.pages.account import AccountBoard
+from services.reporting.pages.parts import Board, Filters, Reader, Table, grouped, total
+from services.reporting.questions import Question, Row, Unanswerable
+from services.reporting.questions import team as led
+from services.reporting.rights import Hidden, Viewer
+from services.reporting.standing import NONE
+
+SOON = timedelta(days=7)
+_WON = {"outcome": ["won"]}
+
+
+class Boards:
+    """The pages, for a viewer."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    async def overview(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
+        """How things stand."""
+        ask = _Asking(self._answers, viewer, reader, filters)
+        open_ = {"state": ["open"]}
+        found = await _together(
+            deals=ask.figure("deals", "outcome", "currency", reader.month, money=True),
+            accounts=ask.now("portfolio", "tier"),
+            waiting=ask.now("waiting", "waits_for"),
+            overdue=ask.overdue("outcome"),
+            soon=ask.soon("outcome"),
+            disputes=ask.now("open_disputes", "severity", of="manager_now"),
+            satisfaction=ask.figure("satisfaction", reader.month),
+            pipeline=ask.now("opportunities", "currency", where=open_, money=True),
+            industries=ask.figure("deals", "industry", "currency", where=_WON, money=True),
+        )
+        return overview.overview(
+            overview.Seen(**found, currency=filters.currency or main_currency(found["deals"])),
+            reader,
+            filters,
+        )
+
+    async def team(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
+        """Account managers beside each other."""
+        ask = _Asking(self._answers, viewer, reader, filters)
+        found = await _together(
+            deals=ask.figure("deals", "manager", "currency", where=_WON, money=True),
+            accounts=ask.now("portfolio", "manager"),
+            handovers=ask.figure("handovers", "manager"),
+            promises=ask.figure("promises", "manager", "outcome"),
+            overdue=ask.overdue("manager"),
+            disputes=ask.now("open_disputes", "manager_now", of="manager_now"),
+            satisfaction=ask.figure("satisfaction", "manager_now", of="manager_now"),
+        )
+        return team.team(
+            team.Seen(**found, currency=filters.currency or main_currency(found["deals"])),
+            reader,
+            filters,
+        )
+
+    async def deadlines(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
+        """How deadlines are kept."""
+        ask = _Asking(self._answers, viewer, reader, filters)
+        found = await _together(
+            months=ask.figure("promises", "outcome", reader.month),
+            managers=ask.figure("promises", "manager", "outcome"),
+            overdue=ask.overdue("manager"),
+            soon=ask.soon("manager"),
+            steps=ask.figure("promises", "step", "outcome"),
+        )
+        return deadlines.deadlines(deadlines.Seen(**found), reader, filters)
+
+    async def disputes(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
+        """What is open, what comes, what is settled."""
+        ask = _Asking(self._answers, viewer, reader, filters)
+        found = await _together(
+            months=ask.figure("disputes", reader.month),
+            open=ask.now("open_disputes", "manager_now", "severity", of="manager_now"),
+        )
+        return disputes.disputes(disputes.Seen(**found), reader, filters)
+
+    async def targets(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
+        """Targets and budgets. The filters' time leaves those that do not touch it out."""
+        whose = led(filters.manager, reader.people) if filters.manager else None
+        found = [
+            one
+            for one in await self._answers.attainment(viewer)
+            if (whose is None or one.target.of in whose)
+            and _touches(one.target.period.since, one.target.period.until, filters)
+        ]
+        budgets = [
+            one
+            for one in await self._answers.budgets(viewer)
+            if _touches(one.budget.period.since, one.budget.period.until, filters)
+        ]
+        if whose is not None:
+            own = await self._answers.own_accounts(replace(viewer, whose=frozenset(whose)))
+            budgets = [one for one in budgets if one.budget.of in own]
+        shown = {one.budget.of for one in budgets[: targets.MOST]}
+        names = await self._answers.account_names(shown)
+        return targets.targets(
+            targets.Seen(targets=found, budgets=budgets, accounts=names), reader, filters
+        )
+
+    async def account(self, account_id: str, viewer: Viewer, reader: Reader) -> AccountBoard | None:
+        """One account; None if there is none that the viewer sees."""
+        customer = await self._answers.customer(account_id, viewer)
+        if customer is None:
+            return None
+        return account.account(customer, await self._answers.proposed(customer), reader)
+
+    async def accounts(
+        self,
+        viewer: Viewer,
+        reader: Reader,
+        filters: Filters,
+        search: str,
+        after: tuple[str, str] | None,
+    ) -> tuple[Table, tuple[str, str] | None]:
+        """The list, and after which name and id it goes on."""
+        whose = led(filters.manager, reader.people) if filters.manager else None
+        found = await self._answers.accounts(
+            viewer, whose=whose, search=search, after=after, limit=account.PAGE + 1
+        )
+        shown = found[: account.PAGE]
+        more = len(found) > account.PAGE
+        last = shown[-1] if more else None
+        goes_on = (str(last.get("name") or NONE).casefold(), last.key.id) if last else None
+        return account.accounts(shown, reader, filters), goes_on
+
+    async def currencies(self, viewer: Viewer) -> list[str]:
+        """In which something was won, the most used first; one, if there is a table of rates."""
+        if self._answers.currency:
+            return []
+        rows = await self._answers.figure("deals", Question(by=("currency",)), viewer)
+        return [row.by["currency"] for row in _by_number(rows) if row.by["currency"] != NONE]
+
+
+class _Asking:
+    """Questions of one page."""
+
+    def __init__(self, answers: Answers, viewer: Viewer, reader: Reader, filters: Filters) -> None:
+        self._answers = answers
+        self._viewer = viewer
+        self._reader = reader
+        self._filters = filters
+
+    async def figure(
+        self,
+        name: str,
+        *by: str,
+        of: str = "manager",
+        where: Mapping[str, Sequence[str]] | None = None,
+        money: bool = False,
+    ) -> list[Row]:
+        """Rows of the filtered time and people; none where they would tell of others."""
+        filters = self._filters
+        return await self._rows(name, by, of, where, (filters.since, filters.until), money=money)
+
+    async def now(
+        self,
+        name: str,
+        *by: str,
+        of: str = "manager",
+        where: Mapping[str, Sequence[str]] | None = None,
+        money: bool = False,
+    ) -> list[Row]:
+        """Likewise, of all time: how it stands today."""
+        return await self._rows(name, by, of, where, (None, None), money=money)
+
+    async def overdue(self, *by: str) -> list[Row]:
+        """Deadlines that are open, and were due before today."""
+        days = (None, self._reader.today - timedelta(days=1))
+        return await self._rows("promises", by, "manager", {"outcome": ["open"]}, days)
+
+    async def soon(self, *by: str) -> list[Row]:
+        """Deadlines that are open, and due today or in the days after."""
+        days = (self._reader.today, self._reader.today + SOON)
+        return await self._rows("promises", by, "manager", {"outcome": ["open"]}, days)
+
+    async def _rows(
+        self,
+        name: str,
+        by: Sequence[str],
+        of: str,
+        where: Mapping[str, Sequence[str]] | None,
+        days: tuple[date | None, date | None],
+        *,
+        money: bool = False,
+    ) -> list[Row]:
+        conditions: dict[str, Any] = dict(where or {})
+        if self._filters.manager:
+            conditions[of] = sorted(led(self._filters.manager, self._reader.people))
+        question = Question(
+            by=by,
+            where=conditions,
+            since=days[0],
+            until=days[1],
+            converted=money and self._answers.currency is not None,
+        )
+        try:
+            return await self._answers.figure(name, question, self._viewer)
+        except Hidden:
+            return []
+        except Unanswerable:
+            if not question.converted:
+                return []
+            # a rate is missing: each currency by itself says more than nothing
+            return await self._rows(name, by, of, where, days)
+
+
+async def _together(**asked: Awaitable[list[Row]]) -> dict[str, list[Row]]:
+    """All at once: a page waits for the slowest question, not for their sum."""
+    return dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
+
+
+def main_currency(rows: Sequence[Row]) -> str | None:
+    """In which most was done."""
+    return next((r.by["currency"] for r in _by_number(rows) if r.by["currency"] != NONE), None)
+
+
+def _by_number(rows: Sequence[Row]) -> list[Row]:
+    found = grouped(rows, "currency")
+    numbers = {name: total(rows_) for name, rows_ in found.items()}
+    names = sorted(numbers, key=lambda one: (-numbers[one], one))
+    return [found[name][0] for name in names]
+
+
+def _touches(since: date, until: date, filters: Filters) -> bool:
+    return (filters.since is None or until >= filters.since) and (
+        filters.until is None or since <= filters.until
+    )

@@ -1,0 +1,166 @@
+"""How deadlines are kept. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from markupsafe import Markup
+
+from services.reporting.pages.parts import (
+    Board,
+    Cell,
+    Chart,
+    Filters,
+    Reader,
+    Series,
+    Table,
+    Tile,
+    axis,
+    figure,
+    grouped,
+    total,
+)
+from services.reporting.pages.words import KEPT
+from services.reporting.questions import Row
+from services.reporting.standing import NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Rows by outcome and what their names say."""
+
+    months: Sequence[Row]
+    """By the reader's month."""
+    managers: Sequence[Row]
+    overdue: Sequence[Row]
+    """By manager, as it is now."""
+    soon: Sequence[Row]
+    steps: Sequence[Row]
+    """Empty where that would tell of others."""
+
+
+def deadlines(seen: Seen, reader: Reader, filters: Filters) -> Board:
+    """The page."""
+    say, number = reader.writer.say, reader.writer.number
+    on_time, late = total(seen.months, outcome="on_time"), total(seen.months, outcome="late")
+    overdue, soon = total(seen.overdue), total(seen.soon)
+    return Board(
+        title=say("Deadlines"),
+        lead=say("Each counts on the day it is due, as it was last set."),
+        tiles=[
+            Tile(
+                title=say("Kept on time"),
+                value=reader.share(on_time, on_time + late),
+                hint=say("%(number)s of %(all)s", number=on_time, all=on_time + late),
+            ),
+            Tile(
+                title=say("Late by, on average"),
+                value=reader.hours(total(seen.months, "late_seconds"), late),
+                hint=say("of working time, %(number)s of them", number=late),
+            ),
+            Tile(
+                title=say("Overdue"),
+                value=number(overdue),
+                hint=say("open, and due before today"),
+                tone="late" if overdue else "good",
+            ),
+            Tile(
+                title=say("At risk"),
+                value=number(soon),
+                hint=say("due within a week"),
+                tone="soon" if soon else "good",
+            ),
+        ],
+        charts=[_months(seen, reader, filters), *_steps(seen, reader)],
+        tables=[_table(seen, reader, filters)],
+    )
+
+
+def _months(seen: Seen, reader: Reader, filters: Filters) -> Chart:
+    by_month = grouped(seen.months, reader.month)
+    months = axis(by_month)
+    series = []
+    for outcome, (name, tone) in KEPT.items():
+        values = [total(by_month.get(one, ()), outcome=outcome) for one in months]
+        texts = [reader.writer.number(value) for value in values]
+        label = str(reader.writer.label(name))
+        series.append(Series(name=label, values=values, texts=texts, tone=tone))
+    return Chart(
+        id="kept",
+        title=reader.writer.say("How they were kept, by month"),
+        kind="stacked",
+        wide=True,
+        labels=[reader.month_name(one) for one in months],
+        links=[filters.address("/pages/deadlines", period=one) for one in months],
+        series=series,
+        empty=_none(reader),
+    )
+
+
+def _steps(seen: Seen, reader: Reader) -> list[Chart]:
+    if not seen.steps:
+        return []
+    by_step = grouped(seen.steps, "step")
+    names = sorted(name for name in by_step if name != NONE)
+    series = []
+    for outcome, (name, tone) in KEPT.items():
+        values = [total(by_step[one], outcome=outcome) for one in names]
+        texts = [reader.writer.number(value) for value in values]
+        label = str(reader.writer.label(name))
+        series.append(Series(name=label, values=values, texts=texts, tone=tone))
+    return [
+        Chart(
+            id="steps",
+            title=reader.writer.say("By step"),
+            kind="across",
+            wide=True,
+            labels=names,
+            series=series,
+            empty=_none(reader),
+        )
+    ]
+
+
+def _table(seen: Seen, reader: Reader, filters: Filters) -> Table:
+    say = reader.writer.say
+    people = {row.by["manager"] for row in (*seen.managers, *seen.overdue, *seen.soon)} - {NONE}
+    shown = sorted(people, key=lambda one: (-_of(seen.overdue, one), reader.plain_name(one)))
+    return Table(
+        title=say("By account manager"),
+        heads=[
+            say("Account manager"),
+            say("On time"),
+            say("Late"),
+            say("Kept on time"),
+            say("Late by, on average"),
+            say("Overdue"),
+            say("At risk"),
+        ],
+        rows=[_row(seen, one, reader, filters) for one in shown],
+        empty=_none(reader),
+        export="/figures/promises.xlsx?by=manager&by=outcome",
+    )
+
+
+def _of(rows: Sequence[Row], person: str, measure: str = "count", **where: str) -> Decimal:
+    return total(rows, measure, manager=person, **where)
+
+
+def _row(seen: Seen, person: str, reader: Reader, filters: Filters) -> list[Cell]:
+    number = reader.writer.number
+    on_time = _of(seen.managers, person, outcome="on_time")
+    late = _of(seen.managers, person, outcome="late")
+    overdue, soon = _of(seen.overdue, person), _of(seen.soon, person)
+    return [
+        Cell(text=reader.name(person), href=filters.address("/pages/deadlines", manager=person)),
+        figure(number(on_time)),
+        figure(number(late)),
+        figure(reader.share(on_time, on_time + late)),
+        figure(reader.hours(_of(seen.managers, person, "late_seconds"), late)),
+        figure(number(overdue), "late" if overdue else "plain"),
+        figure(number(soon), "soon" if soon else "plain"),
+    ]
+
+
+def _none(reader: Reader) -> Markup:
+    return reader.writer.say("No deadline is due in this time. Choose a longer one above.")

@@ -1,0 +1,190 @@
+"""Where requests and pages meet: who reads, in which language and look; every error as a page."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import structlog
+from fastapi import HTTPException, Request, Response, status
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute
+from typing_extensions import override
+
+from services.reporting.pages.parts import Filters, Reader, choices
+from services.reporting.questions import People
+from services.reporting.rights import Viewer
+from shared.contracts.directory import Role
+from shared.errors import Transient
+from shared.pages.catalog import LANGUAGES, N_, Language
+from shared.pages.rendering import Frame, Pages
+from shared.pages.writing import undirected
+
+log = structlog.get_logger(__name__)
+
+LANGUAGE = "tahvil_language"
+"""Cookie of who wants to read in another language; the pages of handoff have the same one."""
+LOOK = "tahvil_look"
+"""Cookie of who wants it dark, or light, whatever the system says."""
+LOOKS: Mapping[str, str] = MappingProxyType(
+    {"light": N_("Light"), "dark": N_("Dark"), "": N_("As the system has it")}
+)
+
+_ERRORS: Mapping[int, tuple[str, str]] = MappingProxyType({
+    403: (
+        N_("The directory does not know you yet"),
+        N_("You are signed in, but reporting has not heard of you. Wait a minute; if it stays so, "
+           "tell whoever keeps the directory."),
+    ),
+    404: (
+        N_("There is nothing here for you"),
+        N_("It may never have been here, or it is somebody else's to see. Begin at the overview."),
+    ),
+    410: (
+        N_("This link can no longer be used"),
+        N_("It was good for a minute. Open the reports again from the handoffs."),
+    ),
+    422: (
+        N_("That address says something we do not understand"),
+        N_("A part of it is missing or wrong. Begin again at the overview."),
+    ),
+    500: (
+        N_("Something went wrong here"),
+        N_("It is noted, and nothing was lost. Try again; if it stays so, tell whoever runs "
+           "Tahvil."),
+    ),
+    503: (
+        N_("Not possible right now"),
+        N_("A part of the system is busy or away. Nothing was lost. Try again in a minute."),
+    ),
+})  # fmt: skip
+
+
+class Desk:
+    """Makes answers for whoever asks."""
+
+    def __init__(
+        self, pages: Pages, handoff: str, zone: ZoneInfo, now: Callable[[], datetime]
+    ) -> None:
+        self._pages = pages
+        self._handoff = handoff
+        self._zone = zone
+        self._now = now
+        self.static = pages.static
+
+    def reader(self, request: Request, viewer: Viewer | None, people: People) -> Reader:
+        """Whoever asks, as a reader. Days are the company's, as figures are."""
+        language = _language(request, viewer)
+        return Reader(
+            writer=self._pages.writer(language, self._zone.key),
+            now=self._now(),
+            people=people,
+            leads=bool(viewer and viewer.leads),
+        )
+
+    def response(
+        self,
+        request: Request,
+        viewer: Viewer | None,
+        template: str,
+        reader: Reader,
+        *,
+        here: str = "",
+        filters: Filters | None = None,
+        currencies: Sequence[str] = (),
+        code: int = status.HTTP_200_OK,
+        **content: Any,
+    ) -> Response:
+        """A page."""
+        query = f"?{request.url.query}" if request.url.query else ""
+        frame = Frame(
+            writer=reader.writer,
+            viewer=viewer,
+            here=here,
+            back=f"{request.url.path}{query}",
+        )
+        look = request.cookies.get(LOOK, "")
+        return self._pages.response(
+            template,
+            frame,
+            code,
+            handoff=self._handoff,
+            look=look if look in LOOKS else "",
+            looks=LOOKS,
+            reader=reader,
+            filters=filters or Filters(),
+            periods=choices(reader),
+            managers=_managers(viewer, reader),
+            currencies=currencies,
+            **content,
+        )
+
+    def error(self, request: Request, code: int) -> Response:
+        """What went wrong, and what to do next."""
+        viewer: Viewer | None = getattr(request.state, "viewer", None)
+        reader = self.reader(request, viewer, {})
+        title, words = _ERRORS.get(code) or _ERRORS[500 if code >= 500 else 422]
+        say = reader.writer.say
+        return self.response(
+            request, viewer, "error.html", reader, code=code, title=say(title), words=say(words)
+        )
+
+    def route_class(self) -> type[APIRoute]:
+        """Routes whose errors are pages."""
+        desk = self
+
+        class PageRoute(APIRoute):
+            @override
+            def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+                handler = super().get_route_handler()
+
+                async def answered(request: Request) -> Response:
+                    try:
+                        return await handler(request)
+                    except HTTPException as error:
+                        if "text/html" not in request.headers.get("accept", ""):
+                            raise
+                        if error.status_code == status.HTTP_401_UNAUTHORIZED:
+                            raise  # the browser asks for the password of `ops`
+                        return _led(error) or desk.error(request, error.status_code)
+                    except RequestValidationError:
+                        return desk.error(request, status.HTTP_422_UNPROCESSABLE_CONTENT)
+                    except Transient as error:
+                        log.warning("page.waiting", reason=str(error))
+                        return desk.error(request, status.HTTP_503_SERVICE_UNAVAILABLE)
+                    except Exception:
+                        log.exception("page.failed", path=request.url.path)
+                        return desk.error(request, status.HTTP_500_INTERNAL_SERVER_ERROR)
+
+                return answered
+
+        return PageRoute
+
+
+def _language(request: Request, viewer: Viewer | None) -> Language:
+    """As chosen, else as the directory says, else as the browser does."""
+    for language in (request.cookies.get(LANGUAGE), viewer.language if viewer else None):
+        if language in LANGUAGES:
+            return cast("Language", language)
+    return "fa" if request.headers.get("accept-language", "").lower().startswith("fa") else "en"
+
+
+def _managers(viewer: Viewer | None, reader: Reader) -> list[tuple[str, str]]:
+    """Whose figures can be chosen, by name; nobody to choose for who has nobody below."""
+    if viewer is None or not viewer.leads:
+        return []
+    wanted = {Role.ACCOUNT_MANAGER, Role.HEAD}
+    found = [
+        (person_id, undirected(person.name))
+        for person_id, person in reader.people.items()
+        if viewer.sees(person_id) and wanted & {*person.roles}
+    ]
+    return sorted(found, key=lambda one: (one[1].casefold(), one[0]))
+
+
+def _led(error: HTTPException) -> Response | None:
+    """Whoever is not signed in is led to where one signs in."""
+    where = (error.headers or {}).get("Location")
+    return RedirectResponse(where, error.status_code) if where else None

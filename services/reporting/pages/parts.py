@@ -1,0 +1,294 @@
+"""What pages are made of: tiles, charts and tables; and how a reader reads numbers. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from babel.dates import format_date
+from markupsafe import Markup, escape
+
+from services.reporting.periods import months, period
+from services.reporting.questions import People, Row
+from services.reporting.standing import NONE
+from shared import persian
+from shared.pages.writing import Writer, isolated
+
+Tone = Literal["plain", "good", "late", "soon", "quiet"]
+Kind = Literal["bars", "stacked", "line", "across"]
+"""Columns; columns on each other; a line; bars from the side, for names."""
+
+LONGEST = 24
+"""Months on one axis at most, the last ones: more cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What the address asks for."""
+
+    period: str = ""
+    """As it was asked for; empty: everything."""
+    since: date | None = None
+    until: date | None = None
+    manager: str | None = None
+    currency: str | None = None
+
+    def address(self, path: str, **changes: str | None) -> str:
+        """Of a page that is filtered alike, but for these."""
+        asked = {"period": self.period, "manager": self.manager, "currency": self.currency}
+        query = {name: value for name, value in {**asked, **changes}.items() if value}
+        return f"{path}?{urlencode(query)}" if query else path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who reads, in which words, and when."""
+
+    writer: Writer
+    now: datetime
+    people: People = field(default_factory=dict)
+    leads: bool = False
+    """Whether there are others to be looked at."""
+
+    @property
+    def today(self) -> date:
+        """The company's day."""
+        return self.now.astimezone(self.writer.zone).date()
+
+    @property
+    def month(self) -> str:
+        """The dimension of the reader's months."""
+        return "jalali_month" if self.writer.language == "fa" else "month"
+
+    def name(self, person_id: str) -> Markup:
+        """Of a person, as markup with a direction of its own."""
+        return isolated(self.plain_name(person_id))
+
+    def plain_name(self, person_id: str) -> str:
+        """Of a person, as text."""
+        if person_id == NONE:
+            return str(self.writer.label("Nobody"))
+        person = self.people.get(person_id)
+        return person.name if person else person_id
+
+    def money(self, value: Decimal, currency: str) -> Markup:
+        """Without cents: a page shows how much, a file exactly how much.
+
+        Markup, so that the mark which keeps the minus in its place from right to left stays, too.
+        """
+        mark = "\u200e" if value < 0 else ""
+        return escape(f"{mark}{self.writer.number(round(value))}\u00a0{currency}")
+
+    def share(self, part: int | Decimal, whole: int | Decimal) -> str:
+        """In percent; a dash where there is nothing to be a part of."""
+        return self.writer.percent(round(100 * part / whole)) if whole else "–"
+
+    def mean(self, total: int | Decimal, number: int | Decimal) -> str:
+        """With one decimal; a dash where there is nothing."""
+        return self.writer.number(round(Decimal(total) / number, 1)) if number else "–"
+
+    def hours(self, seconds: int | Decimal, number: int | Decimal) -> Markup:
+        """The mean of a time, in hours, or in days from two days on."""
+        if not number:
+            return Markup("–")
+        hours = Decimal(seconds) / number / 3600
+        if hours < 48:
+            return self.writer.say("%(hours)s h", hours=round(hours, 1))
+        days = hours / 24
+        return self.writer.say("%(days)s days", days=round(days, 1) if days < 10 else round(days))
+
+    def day_name(self, at: datetime) -> str:
+        """A day as text, for an axis."""
+        return str(self.writer.day(at).striptags())
+
+    def month_name(self, month: str) -> str:
+        """Such as Nov 2026."""
+        year, number = (int(part) for part in month.split("-"))
+        if self.writer.language == "fa":
+            return persian.month(year, number)
+        return str(format_date(date(year, number, 1), "MMM y", locale="en"))
+
+    def period_name(self, text: str) -> Markup:
+        """Of a month, quarter, half or year of either calendar."""
+        year, _, part = text.partition("-")
+        digits = self.writer.digits
+        if part.startswith("Q"):
+            return self.writer.say(
+                "Q%(quarter)s %(year)s", quarter=int(part[1:]), year=escape(digits(year))
+            )
+        if part.startswith("H"):
+            return self.writer.say(
+                "H%(half)s %(year)s", half=int(part[1:]), year=escape(digits(year))
+            )
+        if not part:
+            return escape(digits(year))
+        if (int(year) < 1700) == (self.writer.language == "fa"):
+            return escape(self.month_name(text))
+        return escape(digits(text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One number, large."""
+
+    title: Markup
+    value: str | Markup
+    hint: str | Markup = ""
+    href: str | None = None
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """Of a table."""
+
+    text: str | Markup
+    href: str | None = None
+    number: bool = False
+    tone: Tone = "plain"
+    percent: int | None = None
+    """0 to 100 and above: shown as a bar, too."""
+
+
+def figure(text: str | Markup, tone: Tone = "plain", href: str | None = None) -> Cell:
+    """A cell with a number."""
+    return Cell(text=text, number=True, tone=tone, href=href)
+
+
+def account_address(account_id: str) -> str:
+    """Of the page of an account."""
+    return f"/pages/account?{urlencode({'id': account_id})}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The first column is what the row is about."""
+
+    title: Markup
+    heads: Sequence[str | Markup]
+    rows: Sequence[Sequence[Cell]]
+    empty: Markup
+    """What is said, and what to do, when there are no rows."""
+    export: str | None = None
+    """Address of the same as a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """What is drawn in one colour."""
+
+    name: str
+    values: Sequence[int | Decimal | None]
+    texts: Sequence[str]
+    """The same, as people read it."""
+    tone: str = "accent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A chart; its data are a table for whoever has no script or cannot see it."""
+
+    id: str
+    title: Markup
+    kind: Kind
+    labels: Sequence[str]
+    series: Sequence[Series]
+    empty: Markup
+    links: Sequence[str | None] = ()
+    """Where a click on each label leads to."""
+    wide: bool = False
+    most: int | None = None
+    """Where the axis ends, if not at the greatest value."""
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there is anything to draw."""
+        return any(value for series in self.series for value in series.values)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """For the script."""
+        return {
+            "kind": self.kind,
+            "labels": list(self.labels),
+            "links": list(self.links),
+            "most": self.most,
+            "series": [
+                {
+                    "name": one.name,
+                    "values": [None if v is None else float(v) for v in one.values],
+                    "texts": list(one.texts),
+                    "tone": one.tone,
+                }
+                for one in self.series
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """A page of the dashboard."""
+
+    title: Markup
+    lead: Markup | None = None
+    tiles: Sequence[Tile] = ()
+    charts: Sequence[Chart] = ()
+    tables: Sequence[Table] = ()
+
+
+def total(rows: Iterable[Row], measure: str = "count", **where: str) -> Decimal:
+    """Sum of a measure over the rows with these values."""
+    return sum(
+        (
+            Decimal(row.measures[measure])
+            for row in rows
+            if all(row.by.get(name) == value for name, value in where.items())
+        ),
+        Decimal(0),
+    )
+
+
+def grouped(rows: Iterable[Row], name: str) -> dict[str, list[Row]]:
+    """Rows by a dimension."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.by[name], []).append(row)
+    return found
+
+
+def axis(found: Iterable[str], last: str | None = None) -> list[str]:
+    """Every month from the first to the last of these, without gaps; the last ones of many."""
+    known = sorted(one for one in found if one != NONE)
+    if not known:
+        return []
+    months_ = [known[0]]
+    end = max(known[-1], last or "")
+    while months_[-1] < end:
+        year, number = (int(part) for part in months_[-1].split("-"))
+        year, number = (year + 1, 1) if number == 12 else (year, number + 1)
+        months_.append(f"{year:04d}-{number:02d}")
+    return months_[-LONGEST:]
+
+
+def month_of(day: date, reader: Reader) -> str:
+    """The reader's month of a day."""
+    gregorian, jalali = months(day.isoformat())
+    return jalali if reader.writer.language == "fa" else gregorian
+
+
+def choices(reader: Reader) -> Mapping[str, Markup]:
+    """Periods that can be chosen, by how they are written, in the reader's calendar."""
+    this = month_of(reader.today, reader)
+    year, number = (int(part) for part in this.split("-"))
+    before = f"{year - 1:04d}-12" if number == 1 else f"{year:04d}-{number - 1:02d}"
+    quarter = f"{year:04d}-Q{(number + 2) // 3}"
+    names = [f"{year:04d}", f"{year - 1:04d}", quarter, this, before]
+    return {name: reader.period_name(name) for name in names}
+
+
+def span(text: str) -> tuple[date, date]:
+    """First and last day of a period; `ValueError` says what can be written."""
+    found = period(text)
+    return found.since, found.until

@@ -1,0 +1,211 @@
+"""The way to figures for everything that shows them."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from services.reporting.customer import Customer, customer
+from services.reporting.facts import Key
+from services.reporting.figures.catalogue import FIGURES
+from services.reporting.figures.declaration import Figure, World
+from services.reporting.plans import Attainment, Plan, Spent, attained, plan
+from services.reporting.questions import (
+    TIMES,
+    People,
+    Person,
+    Question,
+    Row,
+    Unanswerable,
+    balances,
+    cube_for,
+    joined,
+    looked_up,
+    rolled_up,
+    stored,
+)
+from services.reporting.rates import Rates
+from services.reporting.repository import Repository
+from services.reporting.standing import standing
+
+Selling = Literal["opportunities", "deals"]
+"""What counts for targets: opportunities won, or deals won."""
+
+_EVERYTHING = ("deal", "opportunity", "dispute", "satisfaction", "contact", "introduction",
+               "spending", "transaction", "deadline")  # fmt: skip
+
+
+class Reading:
+    """Answers questions from what is stored now."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        world: World,
+        now: Callable[[], datetime],
+        *,
+        rates: Rates | None = None,
+        selling: Selling = "opportunities",
+    ) -> None:
+        self._repository = repository
+        self._world = world
+        self._now = now
+        self._rates = rates
+        self._selling = selling
+
+    @property
+    def currency(self) -> str | None:
+        """The company's, if there is a table of rates."""
+        return self._rates.currency if self._rates else None
+
+    async def figure(
+        self, name: str, question: Question | None = None, *, rolled: bool = False
+    ) -> list[Row]:
+        """A figure's rows, in the order of their dimensions; `Unanswerable` says what it lacks.
+
+        `rolled`: by manager, everybody with all those below.
+        """
+        figure = FIGURES.get(name)
+        if figure is None:
+            raise Unanswerable(f"there is no figure {name!r}: there are {', '.join(FIGURES)}")
+        question = question or Question()
+        by = tuple(question.by)
+        fetched = (*by, *self._for_rates(figure, question))
+        cube = cube_for(figure, question)
+        slot = await self._repository.live()
+        people = await self._people(slot, (*by, *question.where), rolled=rolled)
+        time = _time_of(figure, by)
+        rows = await self._repository.rows(
+            slot,
+            figure,
+            cube,
+            stored(fetched),
+            looked_up(question.where, people),
+            (None if figure.balance else question.since, question.until),
+        )
+        found = joined(rows, fetched, people)
+        if question.converted and self._rates:
+            found = self._rates.converted(found, by)
+        if rolled and "manager" in by:
+            found = rolled_up(found, by, people)
+        return balances(found, by, time, question.since) if time else found
+
+    async def people(self) -> People:
+        """Everybody in the directory, those who left too."""
+        return await self._all_people(await self._repository.live())
+
+    async def attainment(self) -> list[Attainment]:
+        """All targets, the newest first, and how they stand."""
+        slot = await self._repository.live()
+        facts = (await self._repository.of_kind(slot, "target")).values()
+        targets = [plan(fact, "manager") for fact in facts]
+        sold: dict[tuple[str, str, str], Decimal] = {}
+        for period in {target.period for target in targets}:
+            question = Question(
+                by=("manager", "currency"),
+                where={"outcome" if self._selling == "deals" else "state": ["won"]},
+                since=period.since,
+                until=period.until,
+            )
+            for row in await self.figure(self._selling, question, rolled=True):
+                place = (row.by["manager"], row.by["currency"], period.name)
+                sold[place] = Decimal(row.measures["amount"])
+        return [
+            attained(
+                target,
+                sold.get((target.of, target.currency, target.period.name), Decimal(0)),
+                self._world,
+                self._now(),
+            )
+            for target in _newest_first(targets)
+        ]
+
+    async def budgets(self) -> list[Spent]:
+        """All budgets, the newest first, and what was spent of them."""
+        slot = await self._repository.live()
+        facts = (await self._repository.of_kind(slot, "budget")).values()
+        budgets = [plan(fact, "account") for fact in facts]
+        spent: dict[tuple[str, str, str], Decimal] = {}
+        for period in {budget.period for budget in budgets}:
+            question = Question(
+                by=("account", "currency"),
+                where={"account": {b.of for b in budgets if b.period == period}},
+                since=period.since,
+                until=period.until,
+            )
+            for row in await self.figure("spending", question):
+                place = (row.by["account"], row.by["currency"], period.name)
+                spent[place] = Decimal(row.measures["amount"])
+        return [
+            Spent(
+                budget=budget,
+                spent=spent.get((budget.of, budget.currency, budget.period.name), Decimal(0)),
+            )
+            for budget in _newest_first(budgets)
+        ]
+
+    async def customer(self, account: str) -> Customer | None:
+        """One customer, whole; None if nothing is known of it."""
+        slot = await self._repository.live()
+        facts = await self._repository.of_accounts(slot, [account], kinds=_EVERYTHING)
+        key = Key("account", account)
+        own = (await self._repository.facts(slot, [key])).get(key)
+        if own is None and not facts:
+            return None
+        return customer(account, facts.values(), standing(own), self._now())
+
+    async def whitespace(self, whose: Customer) -> list[Row]:
+        """Products that were won from accounts of its industry and tier, and not from this one.
+
+        By product: how many deals, the most first. What was shown to it already is there, too.
+        """
+        question = Question(
+            by=("product",),
+            where={
+                "outcome": ["won"],
+                "industry": [whose.standing.industry],
+                "tier": [whose.standing.tier],
+            },
+        )
+        has = {*whose.products, "-"}
+        rows = [r for r in await self.figure("deals", question) if r.by["product"] not in has]
+        return sorted(rows, key=lambda row: (-row.measures["count"], row.by["product"]))
+
+    def _for_rates(self, figure: Figure, question: Question) -> tuple[str, ...]:
+        """What converting needs to know of each row besides what is asked for."""
+        if not question.converted:
+            return ()
+        if self._rates is None:
+            raise Unanswerable("there is no table of rates: set TAHVIL_RATES")
+        if "currency" not in figure.always:
+            raise Unanswerable(f"{figure.name} has no money")
+        needed = ("currency", "day") if self._rates.dated else ("currency",)
+        return tuple(name for name in needed if name not in question.by)
+
+    async def _people(self, slot: str, asked: Sequence[str], *, rolled: bool) -> People:
+        needed = rolled or tuple(asked) != stored(asked)
+        return await self._all_people(slot) if needed else {}
+
+    async def _all_people(self, slot: str) -> People:
+        return {
+            key.id: Person(
+                name=fact.get("name") or key.id,
+                reports_to=fact.get("reports_to"),
+                roles=tuple(fact.get("roles") or ()),
+                active=bool(fact.get("active")),
+            )
+            for key, fact in (await self._repository.of_kind(slot, "person")).items()
+        }
+
+
+def _newest_first(plans: list[Plan]) -> list[Plan]:
+    return sorted(plans, key=lambda p: (p.period.until, p.of, p.currency), reverse=True)
+
+
+def _time_of(figure: Figure, by: Sequence[str]) -> str | None:
+    times = [name for name in by if name in TIMES]
+    if not figure.balance or not times:
+        return None
+    if len(times) > 1:
+        raise Unanswerable(f"{figure.name} goes by one of {', '.join(TIMES)} at a time")
+    return times[0]
