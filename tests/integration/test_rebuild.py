@@ -5,7 +5,6 @@ import random
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -32,7 +31,7 @@ EXAMPLE = Path("examples/crm")
 MONEY = {"value": "1", "currency": "EUR"}
 ASKED = (
     "deals?by=outcome", "deals?by=sales_manager&by=jalali_month", "deals?by=manager&by=tier",
-    "deals?by=manager_now", "portfolio?by=manager", "handoffs?by=event",
+    "deals?by=manager_now", "portfolio?by=manager", "handoffs?by=event", "targets?by=manager",
 )  # fmt: skip
 
 
@@ -101,11 +100,13 @@ async def published(system: System, events: Sequence[Event]) -> None:
 async def test_a_rebuild_gives_the_same_figures_and_goes_on_from_there(system: System) -> None:
     (process,) = await system.start("reporting")
     events = history()
-    other_content = replace(events[0], time=NOON)  # under an id that is taken
-    bad = say("target.set", NOON, manager_id="m1", period="soonish", amount=MONEY)
-    await published(system, [*events, other_content, bad])
+    target = say("target.set", NOON, manager_id="m1", period="2026", amount=MONEY)
+    bad = say("target.set", NOON, manager_id="m2", period="soonish", amount=MONEY)
+    lower = say("target.set", NOON, manager_id="m1", period="2026", amount=MONEY | {"value": "0"})
+    await published(system, [*events, target, lower, bad])
     before = await figures(system)
     assert before[0][("won",)][0] == 4238
+    assert before[-1] == {("m1",): (0, Decimal(1))}  # the other content of its id is set aside
     assert all(before)
     assert await slot(system) == "a"
 
@@ -161,7 +162,7 @@ async def test_differences_are_told_figure_by_figure_and_switched_to_on_demand(
 async def test_a_rebuild_that_is_killed_again_and_again_resumes_while_events_come(
     system: System,
 ) -> None:
-    await system.start("reporting", "reporting")
+    await system.start("reporting")
     events = history()
     await published(system, events[:5000])
     coming = asyncio.create_task(_trickle(system, events[5000:]))
