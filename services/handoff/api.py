@@ -26,7 +26,7 @@ from services.handoff.views import (
     Portfolio,
 )
 from shared.contracts.deals import Package
-from shared.contracts.values import Id, Instant, Text
+from shared.contracts.values import Id, Instant, Name, Text
 
 Listed = Annotated[tuple[Text, ...], Field(max_length=50)]
 
@@ -74,7 +74,7 @@ class Reassigned(Body):
     """Who is to manage the account from now on, and why."""
 
     to: Id
-    why: Annotated[Text, Field(min_length=1, max_length=1000)]
+    why: Name
 
 
 class Wanted(BaseModel):

@@ -8,6 +8,9 @@ from services.handoff.portfolio import Change, Moved, handed, receive
 from services.handoff.states import Account, Explanation, Handoff, Status
 from services.handoff.verdicts import WORDS, Verdicts
 
+MOST_SIGNS = 200
+"""Of a reason: it is told with every deadline that moves."""
+
 
 def reassign(
     account: Account, live: Sequence[Handoff], to: str, *, by: str, why: str, change: Change
@@ -22,8 +25,8 @@ def reassign(
     waiting = [one for one in live if one.status == Status.UNASSIGNED]
     if by not in pool.heads:
         return Refused("an account can only be given to another manager by a head")
-    if not why:
-        return Refused("say why: whoever looks for a reason later finds it here")
+    if not 0 < len(why) <= MOST_SIGNS:
+        return Refused("say why, in 200 signs at most: whoever looks for a reason finds it here")
     if to == old:
         return Refused(f"{to} manages the account already")
     if old is None and not waiting:

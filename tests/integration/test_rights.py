@@ -348,13 +348,12 @@ async def test_a_head_gives_an_account_to_somebody_of_ones_choice(house: House) 
         for body, reason in (
             ({"to": "noah", "why": "x"}, "noah cannot take the account: has another territory"),
             ({"to": "mia", "why": "x"}, "mia manages the account already"),
-            ({"to": "olga", "why": "  "}, "say why"),
         ):
             refused = await hana.post(path, json=body)
             assert refused.status_code == 409
             assert reason in refused.json()["detail"]
         assert (await mia.post(path, json={"to": "olga", "why": "x"})).status_code == 409
-        assert (await hana.post(path, json={"to": "olga", "why": ""})).status_code == 422
+        assert (await hana.post(path, json={"to": "olga", "why": " "})).status_code == 422
         given = await hana.post(path, json={"to": "olga", "why": "knows  the customer"})
         assert given.status_code == 200, given.text
     transfer = given.json()

@@ -1,6 +1,8 @@
 """Real payloads of CRMs (golden/intake/payloads) and the events that are made of them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,30 @@ def outcome(payload: Path) -> dict[str, Any]:
 def test_a_payload_becomes_these_events_or_says_why_not(payload: Path) -> None:
     golden = json.loads((GOLDEN / f"{payload.stem}.json").read_text(encoding="utf-8"))
     assert outcome(payload) == golden
+
+
+@pytest.mark.parametrize(
+    ("mapping", "content", "code", "said"),
+    [
+        ("pipedrive", None, 0, '"type": "deal.closed.v1"'),
+        ("pipedrive", {"meta": {"entity": "person", "action": "change"}}, 0, "ignored: it is"),
+        ("pipedrive", {}, 1, "refused: meta.entity or meta.action: missing"),
+        ("pipedrive", b"{", 1, "refused: the body is not JSON"),
+        ("nothing", {}, 1, "nothing"),
+    ],
+)
+def test_the_command_says_what_would_become_of_a_payload(
+    mapping: str, content: Any, code: int, said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "payload.json"
+    won = (GOLDEN / "payloads" / "pipedrive-won.json").read_bytes()
+    body = won if content is None else json.dumps(content, default=str).encode()
+    file.write_bytes(content if isinstance(content, bytes) else body)
+    ran = subprocess.run(
+        [sys.executable, "-m", "tahvil", "intake", "try", mapping, str(file)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, said in ran.stdout + ran.stderr) == (code, True), ran
 
 
 def test_a_retry_is_the_same_event() -> None:

@@ -143,6 +143,7 @@ def test_who_does_not_fit_is_refused_with_the_reason(noah: Manager, reason: str)
     [
         ({"by": "mia"}, "by a head"),
         ({"why": ""}, "say why"),
+        ({"why": "x" * 201}, "say why"),
         ({"to": "mia"}, "mia manages the account already"),
         ({"to": "hana"}, "is no account manager"),
         ({"to": "x"}, "is no account manager"),

@@ -179,7 +179,7 @@ SENTENCES: Sequence[str] = (
     N_("a step can only be moved by %(who)s or the head"),
     N_("the step '%(step)s' is due then already"),
     N_("an account can only be given to another manager by a head"),
-    N_("say why: whoever looks for a reason later finds it here"),
+    N_("say why, in 200 signs at most: whoever looks for a reason finds it here"),
     N_("%(who)s manages the account already"),
     N_("nothing of the account waits for a manager"),
     N_("%(who)s cannot take the account: %(why)s"),
