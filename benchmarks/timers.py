@@ -7,6 +7,7 @@ timer makes one message and one event; the events are published to nowhere.
 """
 
 import asyncio
+import gc
 import logging
 import statistics
 import sys
@@ -355,6 +356,8 @@ async def store_waiting(replica: Replica, count: int, now: datetime) -> None:
 
 async def main() -> None:
     """Run all rounds and print the medians."""
+    gc.freeze()  # as the service does when it starts
+    gc.set_threshold(100_000, 50, 100)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     waiting = int(sys.argv[1]) if len(sys.argv) > 1 else WAITING
     rounds = []
