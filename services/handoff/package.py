@@ -3,16 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 
 from services.handoff.candidates import Tier
 from services.handoff.rules import COUNTED, Rules
 from services.handoff.states import Account, Handoff
-from shared.contracts.deals import DealClosed, Package
+from shared.contracts.deals import Contact, DealClosed, Package
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import HandoffPackageAdded
-
-T = TypeVar("T")
 
 
 def completeness(deal: DealClosed, tier: Tier, rules: Rules) -> tuple[int, tuple[str, ...]]:
@@ -66,18 +63,31 @@ def complete(
     return replace(handoff, completeness=percent, missing=missing), (told,)
 
 
-def merged(known: Package | None, more: Package | None) -> Package | None:
-    """Both together: lists grow, single words are replaced."""
-    if known is None or more is None:
-        return known or more
+def merged(*packages: Package | None) -> Package | None:
+    """All together; None: nothing is told. Lists grow, of single words the last counts.
+
+    A contact that is told of again, by the same name, is one contact: what is new is added.
+    """
+    told = [package for package in packages if package]
+    if not told:
+        return None
+    contacts: dict[str, Contact] = {}
+    for contact in (contact for package in told for contact in package.contacts):
+        name = contact.name.casefold()
+        contacts[name] = _both(contacts[name], contact) if name in contacts else contact
     return Package(
-        contacts=_union(known.contacts, more.contacts),
-        needs=_union(known.needs, more.needs),
-        promises=_union(known.promises, more.promises),
-        relationship=more.relationship or known.relationship,
-        language=more.language or known.language,
+        contacts=tuple(contacts.values()),
+        needs=_once(need for package in told for need in package.needs),
+        promises=_once(promise for package in told for promise in package.promises),
+        relationship=next((one.relationship for one in reversed(told) if one.relationship), None),
+        language=next((one.language for one in reversed(told) if one.language), None),
     )
 
 
-def _union(known: tuple[T, ...], more: tuple[T, ...]) -> tuple[T, ...]:
-    return (*known, *(one for one in more if one not in known))
+def _both(known: Contact, more: Contact) -> Contact:
+    told = {name: value for name, value in more if value}
+    return known.model_copy(update=told | {"interests": _once([*known.interests, *more.interests])})
+
+
+def _once(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))

@@ -176,3 +176,15 @@ def test_the_last_step_completes_and_not_before_it_is_accepted() -> None:
 )
 def test_what_is_not_allowed_is_refused_with_a_reason(outcome: Outcome, reason: str) -> None:
     assert reason in refused(outcome)
+
+
+def test_a_contact_told_of_again_is_one_contact() -> None:
+    known = Package.model_validate({"contacts": [{"name": "Ada", "email": "ada@acme.example"}]})
+    more = Package.model_validate({"contacts": [{"name": "ada", "role": "CFO"}]})
+    told = replace(ASSIGNED, package=known)
+    now = moved(add(told, more, act("sam"))).handoff
+    assert now.package
+    assert [(c.name, c.role, c.email) for c in now.package.contacts] == [
+        ("ada", "CFO", "ada@acme.example")
+    ]
+    assert "says all that already" in refused(add(now, more, act("sam")))
