@@ -87,6 +87,9 @@ async def _kill_rounds(system: System, rounds: int, chance: random.Random, repli
             await model.holds(system)
         except AssertionError as error:
             raise AssertionError(f"round {number}, {victim.name} was killed: {error}") from error
+    code, output = await system.rebuild()
+    assert code == 0, output  # made anew, every figure is the same
+    await model.holds(system)
 
 
 @pytest.mark.timeout(1500)

@@ -2,10 +2,8 @@
 
 import asyncio
 import random
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,7 +21,6 @@ from shared.errors import Fenced
 from shared.kafka import connection
 from shared.runtime import ensure_indexes
 from tahvil import crm, team
-from tahvil.running import environment
 from tests.support.builders import NOON, deal, event
 from tests.support.system import PASSWORD, System
 from tests.support.telling import say
@@ -32,7 +29,7 @@ EXAMPLE = Path("examples/crm")
 MONEY = {"value": "1", "currency": "EUR"}
 ASKED = (
     "deals?by=outcome", "deals?by=sales_manager&by=jalali_month", "deals?by=manager&by=tier",
-    "deals?by=manager_now", "portfolio?by=manager", "handoffs?by=event",
+    "deals?by=manager_now", "portfolio?by=manager", "handoffs?by=event", "targets?by=manager",
 )  # fmt: skip
 
 
@@ -52,28 +49,6 @@ def history() -> list[Event]:
     found = [*deals, *given, *moved, *team.read(EXAMPLE / "team.yaml", NOON)]
     random.Random(3).shuffle(found)
     return found
-
-
-class Command:
-    """`tahvil reporting rebuild` as a process."""
-
-    def __init__(self, system: System, *options: str) -> None:
-        self._system = system
-        self._options = options
-
-    async def start(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tahvil", "reporting", "rebuild", *self._options,
-            "--data", str(self._system.folder / "none"),
-            env={**environment(self._system.servers, PASSWORD), "COLUMNS": "200"},
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-
-    async def run(self) -> tuple[int | None, str]:
-        process = await self.start()
-        async with asyncio.timeout(120):
-            output, _ = await process.communicate()
-        return process.returncode, output.decode()
 
 
 async def figures(system: System) -> list[dict[tuple[str, ...], tuple[int, Decimal]]]:
@@ -101,22 +76,24 @@ async def published(system: System, events: Sequence[Event]) -> None:
 async def test_a_rebuild_gives_the_same_figures_and_goes_on_from_there(system: System) -> None:
     (process,) = await system.start("reporting")
     events = history()
-    other_content = replace(events[0], time=NOON)  # under an id that is taken
-    bad = say("target.set", NOON, manager_id="m1", period="soonish", amount=MONEY)
-    await published(system, [*events, other_content, bad])
+    target = say("target.set", NOON, manager_id="m1", period="2026", amount=MONEY)
+    bad = say("target.set", NOON, manager_id="m2", period="soonish", amount=MONEY)
+    lower = say("target.set", NOON, manager_id="m1", period="2026", amount=MONEY | {"value": "0"})
+    await published(system, [*events, target, lower, bad])
     before = await figures(system)
     assert before[0][("won",)][0] == 4238
+    assert before[-1] == {("m1",): (0, Decimal(1))}  # the other content of its id is set aside
     assert all(before)
     assert await slot(system) == "a"
 
-    code, output = await Command(system, "--check").run()
+    code, output = await system.rebuild("--check")
     assert (code, await slot(system)) == (0, "a"), output
     (place,) = [letter.id for letter in await system.dead_letters("reporting")
                 if "data.period: 'soonish' is no period" in letter.about["reason"]]  # fmt: skip
     assert f"not counted: {place}: Refused: data.period: 'soonish' is no period" in output
 
     # it has come to the end, so only what follows is replayed
-    code, output = await Command(system).run()
+    code, output = await system.rebuild()
     assert code == 0, output
     assert await slot(system) == "b"
     assert await figures(system) == before
@@ -125,7 +102,7 @@ async def test_a_rebuild_gives_the_same_figures_and_goes_on_from_there(system: S
     assert (await figures(system))[0][("won",)][0] == 4239
     await system.kill(process)
     await system.start("reporting")
-    code, output = await Command(system).run()
+    code, output = await system.rebuild()
     assert (code, await slot(system)) == (0, "a"), output
     assert (await figures(system))[0][("won",)][0] == 4239
     totals = await system.accounts_add_up("reporting")
@@ -145,14 +122,14 @@ async def test_differences_are_told_figure_by_figure_and_switched_to_on_demand(
     wrong = await figures(system)
     assert wrong != before
 
-    code, output = await Command(system).run()
+    code, output = await system.rebuild()
     assert code == 1
     deals = next(line for line in output.splitlines() if "deals" in line)
     assert [cell.strip() for cell in deals.split("│")][3] == "1", output
     assert "Nothing is switched" in output
     assert await figures(system) == wrong
 
-    code, output = await Command(system, "--yes").run()
+    code, output = await system.rebuild("--yes")
     assert code == 0, output
     assert await figures(system) == before
 
@@ -161,13 +138,13 @@ async def test_differences_are_told_figure_by_figure_and_switched_to_on_demand(
 async def test_a_rebuild_that_is_killed_again_and_again_resumes_while_events_come(
     system: System,
 ) -> None:
-    await system.start("reporting", "reporting")
+    await system.start("reporting")
     events = history()
     await published(system, events[:5000])
     coming = asyncio.create_task(_trickle(system, events[5000:]))
     turns = [0]
     for _ in range(4):
-        process = await Command(system).start()
+        process = await system.rebuilding()
         turn = turns[-1]
         while process.returncode is None and turn <= turns[-1]:
             turn = await turn_of(system)
@@ -176,12 +153,12 @@ async def test_a_rebuild_that_is_killed_again_and_again_resumes_while_events_com
             turns.append(turn)
         await process.communicate()
     assert turns[1:], "it was never killed on its way"
-    code, output = await Command(system).run()
+    code, output = await system.rebuild()
     assert code == 0, output
     await coming
     await system.settled()
     found = await figures(system)
-    code, output = await Command(system).run()
+    code, output = await system.rebuild()
     assert code == 0, output
     assert await figures(system) == found
     assert found[0][("won",)][0] == 4238
@@ -206,10 +183,10 @@ async def test_what_kafka_has_deleted_is_said_and_not_lost_by_mistake(system: Sy
     await admin.delete_records({TopicPartition("deals", number): RecordsToDelete(4)})
     await admin.close()
 
-    code, output = await Command(system).run()
+    code, output = await system.rebuild()
     assert code == 1
     assert f"Kafka has deleted records of deals/{number} (4)" in output
-    code, output = await Command(system, "--partial").run()
+    code, output = await system.rebuild("--partial")
     assert code == 1, output  # the figures differ: four deals are gone
     assert await system.figure_table("deals?by=outcome") == {("won",): (10, Decimal("1005.00"))}
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import random
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
@@ -97,6 +98,22 @@ class System:
             tuple(row["by"].values()): (row["count"], Decimal(row["amount"]))
             for row in await self.figures(path)
         }
+
+    async def rebuilding(self, *options: str) -> asyncio.subprocess.Process:
+        """`tahvil reporting rebuild`, just started."""
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tahvil", "reporting", "rebuild", *options,
+            "--data", str(self.folder / "none"),
+            env={**environment(self.servers, PASSWORD), "COLUMNS": "200"},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+
+    async def rebuild(self, *options: str) -> tuple[int | None, str]:
+        """`tahvil reporting rebuild`: its exit code and all it said."""
+        process = await self.rebuilding(*options)
+        async with asyncio.timeout(120):
+            output, _ = await process.communicate()
+        return process.returncode, output.decode()
 
     async def dead_letters(self, service: str) -> list[dead_letters.Letter]:
         return await dead_letters.read(self.kafka, service)

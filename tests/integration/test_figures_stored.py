@@ -1,0 +1,80 @@
+"""MongoDB answers what memory answers: every figure, broken down in every way, in every range."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from services.reporting.figures.catalogue import FIGURES
+from services.reporting.handlers import ReportingWork
+from services.reporting.questions import JOINED, Question, Unanswerable, dimensions
+from services.reporting.reading import Reading
+from services.reporting.repository import Repository
+from shared import mongo
+from shared.contracts.cloudevents import decode
+from shared.contracts.event import Event
+from tests.integration.test_rebuild import history, prepared
+from tests.support.builders import NOON
+from tests.support.system import System
+from tests.support.telling import WORLD, applied, say
+
+GOLDEN = Path("tests/contracts/golden")
+RANGES: tuple[dict[str, Any], ...] = (
+    {},
+    {"since": date(2017, 4, 1), "until": date(2017, 6, 30)},
+    {"since": date(2017, 4, 2)},
+    {"until": date(2017, 8, 17)},
+    {"since": date(2017, 5, 9), "until": date(2017, 5, 9)},
+    {"where": {"manager": ["m1", "m9", "mia"]}},
+)
+
+
+def told() -> list[Event]:
+    """The CRM with managers and transfers, and every golden message there is."""
+    golden = [decode(file.parent.name, file.read_bytes(), []) for file in GOLDEN.glob("*/*.json")]
+    return [*history()[:3000], *golden, say("dispute.opened", NOON, dispute_id="open")]
+
+
+async def test_mongodb_answers_as_memory_does(system: System) -> None:
+    events = told()
+    batches = [events[n : n + 700] for n in range(0, len(events), 700)]
+    async with prepared(system) as database:
+        repository = Repository(database)
+
+        async def slot(_: mongo.Session) -> str:
+            return await repository.live()
+
+        for batch in batches:
+
+            async def body(session: mongo.Session, batch: list[Event] = batch) -> None:
+                work = ReportingWork(repository, WORLD, slot)
+                await work.load(batch, session)
+                await work.save(session)
+
+            await mongo.transaction(database, body)
+        stored = await applied(batches)
+        real = Reading(repository, WORLD, lambda: NOON)
+        model = Reading(stored, WORLD, lambda: NOON)  # type: ignore[arg-type]
+        compared = 0
+        for name, figure in FIGURES.items():
+            for by in [(), *((one,) for one in dimensions(figure)), *_together(name)]:
+                for asked in RANGES:
+                    question = Question(by=by, **asked)
+                    try:
+                        expected = await model.figure(name, question)
+                    except Unanswerable:
+                        continue
+                    assert await real.figure(name, question) == expected, (name, question)
+                    compared += len(expected)
+            assert await model.figure(name), name
+        assert compared > 5000
+        for account in ("acme-corporation", "cancity"):
+            assert await real.customer(account) == await model.customer(account)
+        assert await real.attainment() == await model.attainment() != []
+        assert await real.budgets() == await model.budgets() != []
+
+
+def _together(name: str) -> list[tuple[str, ...]]:
+    figure = FIGURES[name]
+    cubes = [(*figure.always, *cube, time) for cube in figure.cubes for time in ("day", "month")]
+    heads = [(head, "jalali_month") for head, of in JOINED.items() if of in figure.dimensions]
+    return [*cubes, *heads]
