@@ -200,8 +200,7 @@ def plain_text(mail: Mail) -> str:
 
 async def _show_door(running: Running, console: Console) -> None:
     console.print(
-        f"Figures: {running.doors['reporting']}/figures/deals?by=outcome&by=month "
-        f"(user {USER}, password {running.password})",
+        f"Dashboard: {running.doors['reporting']}/ops (user {USER}, password {running.password})",
         soft_wrap=True,
     )
     if sys.stdin.isatty() and console.is_terminal:

@@ -66,6 +66,11 @@ class Doors:
         request.state.viewer = found
         return found
 
+    async def operator(self, request: Request) -> None:
+        """A dependency that lets in `ops` only: browsers ask for the password."""
+        if not is_operator(await HTTPBasic(auto_error=False)(request), self._password):
+            raise _unknown()
+
     def enter(self, text: str, path: str) -> Response:
         """Turn a pass into a cookie, and lead on."""
         bearer = self._passes.read(text, self._now()) if self._passes else None
@@ -88,15 +93,20 @@ class Doors:
         )
 
     def _stranger(self, request: Request) -> HTTPException:
-        wants_page = "text/html" in request.headers.get("accept", "")
+        path = request.url.path
+        wants_page = path.startswith("/pages") and "text/html" in request.headers.get("accept", "")
         if wants_page and self._passes and "authorization" not in request.headers:
-            path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            path += f"?{request.url.query}" if request.url.query else ""
             where = f"{self.handoff}/reports?next={quote(path, safe='/')}"
             return HTTPException(
                 status.HTTP_303_SEE_OTHER, "sign in at handoff", {"Location": where}
             )
-        return HTTPException(
-            status.HTTP_401_UNAUTHORIZED,
-            "sign in at handoff, or be the user 'ops' with the password TAHVIL_HTTP_PASSWORD",
-            {"WWW-Authenticate": "Basic"},
-        )
+        return _unknown()
+
+
+def _unknown() -> HTTPException:
+    return HTTPException(
+        status.HTTP_401_UNAUTHORIZED,
+        "sign in at handoff, or be the user 'ops' with the password TAHVIL_HTTP_PASSWORD",
+        {"WWW-Authenticate": "Basic"},
+    )

@@ -39,7 +39,7 @@ OPEN = {
     "GET /live", "GET /ready", "GET /openapi.json", "GET /", "GET /enter",
     "GET /pages/static/{name}", "POST /pages/language", "POST /pages/look",
 }  # fmt: skip
-FOR_OPS = {"GET /metrics"}
+FOR_OPS = {"GET /metrics", "GET /ops"}
 FOR_ALL = {"GET /figures"}
 FIGURE_ROUTES = {"GET /figures/{name}", "GET /figures/{name}.csv", "GET /figures/{name}.xlsx"}
 PAGES = {
@@ -110,7 +110,9 @@ async def test_every_route_has_a_rule(house: Reports) -> None:
     for route in sorted(ruled):
         path = route.removeprefix("GET ").format(name="deals")
         async with house.client(None) as client:
-            assert (await client.get(path)).status_code == 401, route
+            answer = await client.get(path, headers={"Accept": "text/html"})
+            assert answer.status_code == 401, route
+            assert answer.headers["www-authenticate"].startswith("Basic"), "browsers ask"
         async with house.client("mia") as client:
             answer = await client.get(path)
             assert answer.status_code == (401 if route in FOR_OPS else 200), (route, answer.text)

@@ -195,8 +195,11 @@ class _Asking:
         money: bool = False,
     ) -> list[Row]:
         conditions: dict[str, Any] = dict(where or {})
+        whose = self._viewer.whose
         if self._filters.manager:
-            conditions[of] = sorted(led(self._filters.manager, self._reader.people))
+            whose = frozenset(led(self._filters.manager, self._reader.people))
+        if whose is not None:  # said here, one's own page is the page that others see of one
+            conditions[of] = sorted(whose)
         question = Question(
             by=by,
             where=conditions,

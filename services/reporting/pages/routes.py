@@ -74,6 +74,11 @@ def _open(router: APIRouter, house: House) -> None:
     async def home() -> Response:
         return RedirectResponse("/pages", status.HTTP_303_SEE_OTHER)
 
+    @router.get("/ops", dependencies=[Depends(house.doors.operator)])
+    async def ops() -> Response:
+        """For a browser that is to ask for the password of `ops`."""
+        return RedirectResponse("/pages", status.HTTP_303_SEE_OTHER)
+
     @router.get("/enter")
     async def enter(
         pass_: Annotated[str, Query(alias="pass", max_length=2000)],
