@@ -7,6 +7,7 @@ in a Redis that writes every change to disk before it answers. What a timer does
 import asyncio
 import json
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from pymongo import MongoClient
 
 from shared.clock import utc_now
+from tahvil.servers.mongo import EmbeddedMongo
 from tahvil.servers.process import free_port
 
 FOLDER = Path(__file__).parent
@@ -28,8 +30,18 @@ _all = threading.Event()
 _expected = 0
 
 
-async def fires(mongo_uri: str, folder: Path, many: int) -> dict[str, float | str]:
+async def fires(many: int) -> dict[str, float | str]:
     """Timers fired a second by each; or why it could not be run."""
+    with tempfile.TemporaryDirectory() as place:
+        server = EmbeddedMongo(Path(place) / "mongo")
+        await server.start()
+        try:
+            return await _fires(server.uri, Path(place), many)
+        finally:
+            await server.stop()
+
+
+async def _fires(mongo_uri: str, folder: Path, many: int) -> dict[str, float | str]:
     peers: dict[str, Callable[[], Awaitable[float]]] = {
         "APScheduler": lambda: asyncio.to_thread(_apscheduler, mongo_uri, many),
         "Agenda": lambda: _agenda(mongo_uri, many),
