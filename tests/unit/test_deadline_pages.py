@@ -248,5 +248,6 @@ def test_an_event_keeps_its_uid_and_its_sequence_grows() -> None:
 def test_the_first_and_the_last_year(year: int) -> None:
     one = case()
     at = datetime(year, 12, 31, 23, 59, tzinfo=UTC)
-    (event,) = read(replace(one, deadline=replace(one.deadline, due_at=at))).events
+    (event,) = read(replace(one, since=at, deadline=replace(one.deadline, due_at=at))).events
     assert event.start == at
+    assert 0 <= event["sequence"] < 2**31

@@ -19,7 +19,8 @@ from shared.pages.writing import Writer
 AGAIN = timedelta(minutes=15)
 """How often programs are asked to look; most look more rarely."""
 LATE = N_("Late: %(title)s")
-_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+_EPOCH, _SECOND = datetime(2020, 1, 1, tzinfo=UTC), timedelta(seconds=1)
+_LARGEST = 2**31 - 1  # an INTEGER of RFC 5545; enough until 2088
 
 
 def calendar(cases: Sequence[Case], now: datetime, writer: Writer) -> bytes:
@@ -46,7 +47,7 @@ def _event(case: Case, now: datetime, writer: Writer) -> Event:
     made = Event()
     made.add("uid", f"{derived('calendar', deadline.id)}@tahvil")
     # Of the last time it was set, moved or handed on: grows with every change a program must see.
-    made.add("sequence", max(0, int((case.since - _EPOCH) / timedelta(minutes=1))))
+    made.add("sequence", min(max(0, (case.since - _EPOCH) // _SECOND), _LARGEST))
     made.add("dtstamp", _seconds(case.since))
     made.add("last-modified", _seconds(case.since))
     made.add("dtstart", _seconds(deadline.due_at))

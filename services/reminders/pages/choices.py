@@ -52,7 +52,7 @@ def offered(text: str) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return at if at.tzinfo else None
+    return at.replace(microsecond=0) if at.tzinfo else None
 
 
 def own(day: str, clock: str, zone: ZoneInfo) -> datetime | None:

@@ -98,8 +98,8 @@ class Desk:
                     except Transient as error:
                         log.warning("page.waiting", reason=str(error))
                         return desk.closed(request, "waiting")
-                    except Exception as error:  # noqa: BLE001 - whoever opens a link gets a page
-                        log.error("page.failed", route=self.path, error=type(error).__name__)  # noqa: TRY400
+                    except Exception:
+                        log.exception("page.failed", route=self.path)
                         return desk.closed(request, "failed")
 
                 return answered

@@ -131,7 +131,7 @@ def _mine(router: APIRouter, house: House) -> None:
         """All deadlines of one person; `due` and `after`: where the page before ended."""
         address, person = await owner(token)
         reader = house.desk.reader(person, await house.reading.now())
-        place = Place(due.astimezone(UTC), after) if due and due.tzinfo else None
+        place = _place(due, after)
         cases = await house.reading.mine(person.id, place, PAGE + 1)
         shown, more = cases[:PAGE], len(cases) > PAGE
         by = sorted({quiet.by for case in shown for quiet in case.quiet})
@@ -189,6 +189,13 @@ def _calendar(router: APIRouter, house: House) -> None:
             return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
         named = {"Content-Disposition": 'inline; filename="tahvil.ics"'}
         return Response(content, media_type="text/calendar", headers=headers | named)
+
+
+def _place(due: datetime | None, after: str) -> Place | None:
+    try:
+        return Place(due.astimezone(UTC), after) if due and due.tzinfo else None
+    except OverflowError:  # the first or the last day of all
+        raise Closed("unknown") from None
 
 
 async def _known(house: House, person_id: str) -> Recipient:
