@@ -44,7 +44,7 @@
     };
   }
 
-  function option(data, width) {
+  function option(data, width, atOnce) {
     const text = colour("text");
     const quiet = colour("quiet");
     const fine = { lineStyle: { color: colour("line") } };
@@ -71,7 +71,7 @@
     };
     const many = data.series.length > 1;
     return {
-      animation: !still,
+      animation: !atOnce,
       animationDuration: 300,
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: text },
       grid: {
@@ -101,7 +101,7 @@
     };
   }
 
-  function draw() {
+  function draw(atOnce = still) {
     for (const chart of drawn.values()) {
       chart.dispose();
     }
@@ -113,7 +113,7 @@
         place.style.blockSize = `${Math.max(9, 2.2 * data.labels.length + 3)}rem`;
       }
       const chart = window.echarts.init(place, null, { renderer: "canvas" });
-      chart.setOption(option(data, place.clientWidth));
+      chart.setOption(option(data, place.clientWidth, atOnce));
       chart.on("click", (point) => {
         const where = data.links[point.dataIndex];
         if (where) {
@@ -177,9 +177,18 @@
     await document.fonts.load("1em Vazirmatn", persian ? "تحویل" : "Tahvil").catch(() => {});
     draw();
     window.addEventListener("resize", () => drawn.forEach((chart) => chart.resize()));
-    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-    window.addEventListener("beforeprint", () => drawn.forEach((chart) => chart.resize({ width: 320 })));
-    window.addEventListener("afterprint", () => drawn.forEach((chart) => chart.resize()));
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
+    // On paper it is light, whatever the screen is; the style sheet fits the charts to the paper.
+    const look = root.dataset.look;
+    window.addEventListener("beforeprint", () => {
+      root.dataset.look = "light";
+      draw(true);
+      drawn.forEach((chart) => chart.getZr().flush());
+    });
+    window.addEventListener("afterprint", () => {
+      root.dataset.look = look ?? "";
+      draw();
+    });
     listen();
   }
 
