@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 
 from services.reporting.facts import Fact, Key, Stamp, Tell, merged
-from services.reporting.figures.catalogue import BY_KIND
+from services.reporting.figures.catalogue import BY_KIND, OF_STANDING
 from services.reporting.figures.declaration import Amount, Figure, World
 from services.reporting.standing import Standing, standing
 from services.reporting.told import Refused
@@ -21,7 +21,7 @@ DIGITS = 34
 
 Counter = tuple[str, int, str, tuple[str, ...]]
 """One sum: of a figure, in one of its cubes by number, on a day, and the values of the figure's
-`always` dimensions and then the cube's. Not a named tuple: a deal makes eight, at 0.4 us each."""
+`always` dimensions and then the cube's. Not a named tuple: a deal makes six, at 0.4 us each."""
 Share = tuple[Counter, tuple[Amount, ...]]
 Shares = dict[Counter, tuple[Amount, ...]]
 
@@ -58,6 +58,19 @@ class Fold:
             for key, fact in self.changed.items()
             if key.kind == "account" and (now := standing(fact)) != standing(self.facts.get(key))
         }
+
+    def leaned_on(self) -> set[Key]:
+        """Accounts that facts count by and that no event is about.
+
+        Where two processes work, one may move an account while the other counts by it: both must
+        write its fact, or each would count what the other does not see.
+        """
+        accounts = {
+            Key("account", fact.account)
+            for key, fact in self.changed.items()
+            if fact.account and key.kind in OF_STANDING
+        }
+        return accounts - self.changed.keys()
 
     def changes(self) -> Shares:
         """What to add to which counters; nothing of what cancels itself out."""

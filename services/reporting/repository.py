@@ -107,12 +107,13 @@ class Repository:
 
     async def save(self, slot: str, fold: Fold, session: Session) -> None:
         """Replace the facts that changed; add the changes to the counters."""
-        facts = [
+        facts: list[ReplaceOne[Document] | InsertOne[Document] | UpdateOne] = [
             ReplaceOne({"_id": _id(key)}, _document(fact))
             if key in fold.facts
             else InsertOne(_document(fact))
             for key, fact in sorted(fold.changed.items())
         ]
+        facts += [_held(key) for key in sorted(fold.leaned_on())]
         writing = asyncio.create_task(
             write(self._database[f"facts_{slot}"], facts, session=session)
         )
@@ -316,6 +317,14 @@ def _increments(changes: Shares) -> list[UpdateOne]:
 
 def _id(key: Key) -> str:
     return SEPARATOR.join(key)
+
+
+def _held(key: Key) -> UpdateOne:
+    """Writes a fact as it is, so that who changes it in another transaction collides."""
+    nothing = _document(Fact(key))
+    return UpdateOne(
+        {"_id": nothing.pop("_id")}, {"$inc": {"held": 1}, "$setOnInsert": nothing}, upsert=True
+    )
 
 
 def _document(fact: Fact) -> Document:

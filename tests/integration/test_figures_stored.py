@@ -1,6 +1,7 @@
 """MongoDB answers what memory answers: every figure, broken down in every way, in every range."""
 
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,35 @@ def _together(name: str) -> list[tuple[str, ...]]:
     cubes = [(*figure.always, *cube, time) for cube in figure.cubes for time in ("day", "month")]
     heads = [(head, "jalali_month") for head, of in JOINED.items() if of in figure.dimensions]
     return [*cubes, *heads]
+
+
+async def test_a_transfer_and_what_happens_meanwhile_do_not_miss_each_other(
+    system: System,
+) -> None:
+    """Two processes at once: one moves the account, the other counts something by it."""
+    moved = say("account.transferred", NOON, to_manager_id="bob")
+    opened = say("dispute.opened", NOON, dispute_id="p1")
+    async with prepared(system) as database:
+        repository = Repository(database)
+        tries: list[Event] = []
+
+        async def slot(_: mongo.Session) -> str:
+            return "a"
+
+        async def tell(session: mongo.Session, event: Event, meanwhile: Event | None) -> None:
+            tries.append(event)
+            work = ReportingWork(repository, WORLD, slot)
+            await work.load([event], session)
+            if meanwhile and meanwhile not in tries:
+                await mongo.transaction(database, partial(tell, event=meanwhile, meanwhile=None))
+            await work.save(session)
+
+        for first, second in ((moved, opened), (opened, moved)):
+            tries.clear()
+            for name in ("facts_a", "counters_a"):
+                await mongo.delete(database[name], {})
+            await mongo.transaction(database, partial(tell, event=first, meanwhile=second))
+            assert tries == [first, second, first]
+            reading = Reading(repository, WORLD, lambda: NOON)
+            (row,) = await reading.figure("open_disputes", Question(by=["manager_now"]))
+            assert row.by == {"manager_now": "bob"}
