@@ -185,10 +185,9 @@ class Repository:
 
     async def position(self) -> str:
         """Names all that is stored as it is now: it changes with every batch and rebuild."""
-        # the slot first: what is read after it can only be newer than what it says
-        slot = await self.live()
+        live = await find(self._database["generations"], {"_id": "live"})
         offsets = await find(self._database["offsets"], {}, projection={"next": 1})
-        return digest(repr((slot, sorted((row["_id"], row.get("next")) for row in offsets))))
+        return digest(repr((live, sorted((row["_id"], row.get("next")) for row in offsets))))
 
     async def managed(self, slot: str, managers: Collection[str] | None) -> set[str]:
         """Ids of accounts that these people manage now; None: of all accounts."""
