@@ -119,9 +119,10 @@ async def test_a_busy_mail_server_is_asked_again_with_the_same_id(desk: Desk) ->
     desk.smtp.to_mail = no_mail
     async with desk.delivering():
         rows = await desk.settled()
-        assert (rows["n1"]["state"], rows["n1"]["attempts"]) == ("pending", 1)
+        before = rows["n1"]["attempts"]  # two, now and then: jitter may be nothing
+        assert rows["n1"]["state"] == "pending"
         await desk.pass_time()
-        await desk.until(lambda now: now["n1"]["attempts"] == 2 and "claim" not in now["n1"])
+        await desk.until(lambda now: now["n1"]["attempts"] > before and "claim" not in now["n1"])
         desk.smtp.to_mail = None
         await desk.pass_time()
         await desk.until(lambda now: now["n1"]["state"] == "sent")
@@ -404,10 +405,13 @@ async def test_anything_but_2xx_is_tried_again_and_no_redirect_followed(
     await desk.people(person("mia", hook(receiver)))
     await desk.add(note())
     async with desk.delivering(**webhooks(receiver)):
-        rows = await desk.settled()
-    assert (rows["n1"]["state"], rows["n1"]["attempts"]) == ("pending", 1)
-    assert str(status) in rows["n1"]["because"]
-    assert len(receiver.requests) == 1
+        await desk.settled()
+    (row,) = (await desk.rows()).values()
+    assert row["state"] == "pending"
+    assert str(status) in row["because"]
+    # Jitter may be nothing: now and then the second attempt follows at once.
+    assert len(receiver.requests) == row["attempts"]
+    assert {request.path for request in receiver.requests} == {"/hook"}
     assert desk.mails() == []
 
 
@@ -561,8 +565,9 @@ async def test_a_service_of_apprise_that_fails_is_tried_again(
     await desk.people(person("mia", "sms:1"))
     await desk.add(note())
     async with desk.delivering(apprise={"sms": f"json://127.0.0.1:{receiver.port}/{{address}}"}):
-        rows = await desk.settled()
-    assert (rows["n1"]["state"], rows["n1"]["attempts"]) == ("pending", 1)
+        await desk.settled()
+    (row,) = (await desk.rows()).values()
+    assert (row["state"], row["attempts"]) == ("pending", len(receiver.requests))
 
 
 @pytest.mark.parametrize(
