@@ -49,7 +49,7 @@ class Reports:
                 settings=settings,
                 database=database,
                 outbox=outbox,
-                relay=Relay(outbox, Nowhere(), utc_now),
+                relay=Relay(outbox, Nowhere()),
                 metrics=Metrics(),
             )
         )
