@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import openpyxl
 import pytest
+import pytest_asyncio
 
 from services.reporting.figures.catalogue import FIGURES
 from shared import http
@@ -23,6 +24,8 @@ from shared.contracts.deals import DealClosed
 from tests.support.builders import deal, manager
 from tests.support.reporting import NOW, Reports, reports
 from tests.support.system import PASSWORD
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DAY = datetime(2026, 3, 20, 12, tzinfo=NOW.tzinfo)
 
@@ -34,9 +37,9 @@ def _deal(number: int, **changes: Any) -> DealClosed:
     return deal(f"d{number}", closed_at=closed, amount=amount, salesperson=seller, **changes)
 
 
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Reports]:
-    async with reports(tmp_path) as found:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Reports]:
+    async with reports(tmp_path_factory.mktemp("reports")) as found:
         await found.say(manager("mia"), *(_deal(number) for number in range(20)))
         yield found
 
@@ -208,6 +211,7 @@ async def test_a_long_file_takes_no_more_memory_than_a_short_one(
         for n in range(100_000)
     ]  # fmt: skip
     await house.database["counters_a"].insert_many(rows)
+    ids = [row["_id"] for row in rows]
     del rows
 
     async def peak(query: str) -> tuple[int, int]:
@@ -226,6 +230,7 @@ async def test_a_long_file_takes_no_more_memory_than_a_short_one(
     await peak("where=account:account-000001")
     _, short = await peak("where=account:account-000001")
     size, long = await peak("bom=true")
+    await house.database["counters_a"].delete_many({"_id": {"$in": ids}})
     assert size > 1_000_000
     assert long - short < 12_000_000, (short, long)
 
