@@ -252,6 +252,7 @@ async def test_schemathesis_finds_nothing(house: Reports, tmp_path: Path) -> Non
     said, _ = await run.communicate()
     server.should_exit = True
     await serving
+    door.close()
     assert run.returncode == 0, said.decode()[-6000:]
 
 
@@ -283,4 +284,5 @@ async def test_events_tell_of_what_is_new_and_end_with_the_server(house: Reports
     async with asyncio.timeout(20):
         await serving
         await listening
+    door.close()
     looking.cancel()
