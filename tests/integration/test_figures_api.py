@@ -257,6 +257,7 @@ async def test_schemathesis_finds_nothing(house: Reports, tmp_path: Path) -> Non
 
 
 async def test_events_tell_of_what_is_new_and_end_with_the_server(house: Reports) -> None:
+    house.app.state.stopping = asyncio.Event()  # another server has stopped with this app
     door = http.listen("127.0.0.1", 0)
     server = http.Server(house.app)
     serving = asyncio.create_task(server.serve(sockets=[door]))
