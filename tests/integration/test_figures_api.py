@@ -252,10 +252,12 @@ async def test_schemathesis_finds_nothing(house: Reports, tmp_path: Path) -> Non
     said, _ = await run.communicate()
     server.should_exit = True
     await serving
+    door.close()
     assert run.returncode == 0, said.decode()[-6000:]
 
 
 async def test_events_tell_of_what_is_new_and_end_with_the_server(house: Reports) -> None:
+    house.app.state.stopping = asyncio.Event()  # another server has stopped with this app
     door = http.listen("127.0.0.1", 0)
     server = http.Server(house.app)
     serving = asyncio.create_task(server.serve(sockets=[door]))
@@ -283,4 +285,5 @@ async def test_events_tell_of_what_is_new_and_end_with_the_server(house: Reports
     async with asyncio.timeout(20):
         await serving
         await listening
+    door.close()
     looking.cancel()
