@@ -164,6 +164,7 @@ async def test_the_look_can_be_chosen(reported: System, browser: Browser) -> Non
     assert await ground() != light
     await sound(visitor, "dark by choice")
     await page.get_by_role("button", name="As the system has it").click()
+    await expect(page.locator("html")).not_to_have_attribute("data-look", "dark")
     assert await ground() == light
     await page.get_by_role("button", name="فارسی").click()
     await expect(page.locator("html")).to_have_attribute("dir", "rtl")
