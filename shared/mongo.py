@@ -147,13 +147,21 @@ def translated() -> Generator[None]:
                 f"MongoDB refuses this user ({_first_line(error)}): "
                 "check TAHVIL_MONGO_USERNAME and TAHVIL_MONGO_PASSWORD"
             ) from None
-        if error.code in _TRANSIENT_CODES or _labelled(error):
+        if error.code in _TRANSIENT_CODES or _labelled(error) or _unconfirmed(error):
             raise Transient(f"MongoDB: {_first_line(error)}") from error
         raise
     except PyMongoError as error:
         if _labelled(error):
             raise Transient(f"MongoDB: {_first_line(error)}") from error
         raise
+
+
+def _unconfirmed(error: OperationFailure) -> bool:
+    """Whether a bulk was written, and a server that is going down could not confirm it."""
+    if not isinstance(error, BulkWriteError) or error.details.get("writeErrors"):
+        return False
+    codes = {one["code"] for one in error.details.get("writeConcernErrors", ())}
+    return bool(codes) and codes <= _TRANSIENT_CODES
 
 
 async def transaction(database: Database, body: Callable[[Session], Awaitable[T]]) -> T:
