@@ -5,7 +5,6 @@ The app under test is pinned to one core; Kafka and the load share the others.
 
 import asyncio
 import base64
-import gc
 import json
 import os
 import sys
@@ -28,6 +27,7 @@ from shared.clock import utc_now
 from shared.config import KafkaSettings
 from shared.contracts.topics import Topic
 from shared.kafka import KafkaPublisher
+from shared.runtime import spare_collector
 from tahvil.reading import records
 from tahvil.servers import Servers
 from tahvil.servers.process import Child, free_port, listens
@@ -173,8 +173,7 @@ def our_app(settings: KafkaSettings, file: Path) -> FastAPI:
 
 if __name__ == "__main__":
     os.sched_setaffinity(0, {0})
-    gc.freeze()  # as shared.runtime has it
-    gc.set_threshold(100_000, 50, 100)
+    spare_collector()
     which, at, file_name = sys.argv[1:]
     kafka = KafkaSettings.read()
     built = our_app(kafka, Path(file_name)) if which == "ours" else bare_app(kafka.kafka_bootstrap)

@@ -7,7 +7,6 @@ timer makes one message and one event; the events are published to nowhere.
 """
 
 import asyncio
-import gc
 import logging
 import statistics
 import sys
@@ -46,7 +45,7 @@ from shared.mongo import Database, InsertOne, Session, UpdateMany, UpdateOne
 from shared.outbox import Message, Outbox
 from shared.processor import to_message
 from shared.relay import Relay
-from shared.runtime import ensure_indexes
+from shared.runtime import ensure_indexes, spare_collector
 from tahvil.servers.mongo import EmbeddedMongo
 
 ROUNDS = 3
@@ -358,8 +357,7 @@ async def store_waiting(replica: Replica, count: int, now: datetime) -> None:
 
 async def main() -> None:
     """Run all rounds and print the medians."""
-    gc.freeze()  # as the service does when it starts
-    gc.set_threshold(400_000, 50, 100)
+    spare_collector()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     waiting = int(sys.argv[1]) if len(sys.argv) > 1 else WAITING
     rounds = []

@@ -191,7 +191,7 @@ class Repository:
 
     async def managed(self, slot: str, managers: Collection[str] | None) -> set[str]:
         """Ids of accounts that these people manage now; None: of all accounts."""
-        query = {"manager": {"$exists": True} if managers is None else {"$in": sorted(managers)}}
+        query = _managed_by(managers)
         found = await find(self._database[f"facts_{slot}"], query, projection={"_id": 1})
         return {row["_id"].partition(SEPARATOR)[2] for row in found}
 
@@ -204,9 +204,7 @@ class Repository:
         limit: int,
     ) -> list[Fact]:
         """Accounts that these people manage now, by name; `after`: the name and id before."""
-        query: Document = {
-            "manager": {"$exists": True} if managers is None else {"$in": sorted(managers)}
-        }
+        query = _managed_by(managers)
         if search:
             query["search"] = {"$regex": f"^{re.escape(search.casefold())}"}
         if after:
@@ -218,6 +216,11 @@ class Repository:
         order = [("search", 1), ("_id", 1)]
         rows = await find(self._database[f"facts_{slot}"], query, sort=order, limit=limit)
         return [_fact(row) for row in rows]
+
+
+def _managed_by(managers: Collection[str] | None) -> Document:
+    """Accounts of these people; None: of anybody."""
+    return {"manager": {"$exists": True} if managers is None else {"$in": sorted(managers)}}
 
 
 def _sums(

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from shared.contracts.directory import PersonRemoved, Role
+from tahvil.servers.mongo import EmbeddedMongo
 from tests.support.builders import manager, soon
 from tests.support.links import KEY, Office
 from tests.support.system import System, running_system
@@ -17,6 +18,14 @@ from tests.support.system import System, running_system
 async def system(tmp_path: Path) -> AsyncIterator[System]:
     async with running_system(tmp_path) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def mongod(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedMongo]:
+    server = EmbeddedMongo(tmp_path_factory.mktemp("mongo"))
+    await server.start()
+    yield server
+    await server.stop()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

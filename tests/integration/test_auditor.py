@@ -29,14 +29,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 MARGIN = timedelta(minutes=5)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def mongod(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedMongo]:
-    server = EmbeddedMongo(tmp_path_factory.mktemp("mongo"))
-    await server.start()
-    yield server
-    await server.stop()
-
-
 class Audited:
     """Cases, their auditors, and where alarms go."""
 

@@ -34,14 +34,6 @@ OLD = "whsec_dGhlIG9sZCBrZXkgb2YgdGhlc2UgdGVzdHMsIGxvbmc="
 STRANGE = "whsec_YSBrZXkgdGhhdCBub2JvZHkgb2YgdXMgaGFzIHNlZW4="
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def mongod(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedMongo]:
-    server = EmbeddedMongo(tmp_path_factory.mktemp("mongo"))
-    await server.start()
-    yield server
-    await server.stop()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def desk(
     mongod: EmbeddedMongo, tmp_path: Path, request: pytest.FixtureRequest

@@ -26,14 +26,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SECOND = timedelta(seconds=1)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def mongod(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedMongo]:
-    server = EmbeddedMongo(tmp_path_factory.mktemp("mongo"))
-    await server.start()
-    yield server
-    await server.stop()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def firing(mongod: EmbeddedMongo, request: pytest.FixtureRequest) -> AsyncIterator[Firing]:
     made = Firing(mongod.uri, f"t{abs(hash(request.node.name)) % 10**9}")

@@ -1,33 +1,28 @@
 """Where requests and pages meet: who reads, in which language; and every error as a page."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import structlog
 from fastapi import HTTPException, Request, Response, status
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from markupsafe import Markup
-from typing_extensions import override
 
 from services.handoff.pages.summary import Reader
 from services.handoff.pages.words import SENTENCES
-from services.handoff.people import Person
 from services.handoff.rights import Viewer
 from services.handoff.sessions import Sessions
 from shared.contracts.directory import Role
 from shared.errors import Transient
-from shared.pages.catalog import LANGUAGES, N_, Language
+from shared.pages.catalog import N_
 from shared.pages.rendering import Frame, Pages
+from shared.pages.requests import language_of, led, paged, reads_pages
 from shared.pages.sayings import Sayings
 
 log = structlog.get_logger(__name__)
-
-LANGUAGE = "tahvil_language"
-"""Cookie of who wants to read in another language than the directory says."""
 
 _ERRORS: Mapping[int, tuple[str, str]] = {
     403: (
@@ -83,7 +78,7 @@ class Desk:
     def reader(self, request: Request, viewer: Viewer | None) -> Reader:
         """Whoever asks, as a reader."""
         person = viewer.person if viewer else None
-        language = self._language(request, person)
+        language = language_of(request, person.language if person else None)
         return Reader(
             id=person.id if person else "",
             now=self.now(),
@@ -159,53 +154,22 @@ class Desk:
 
     def route_class(self) -> type[APIRoute]:
         """Routes whose errors are pages."""
-        desk = self
+        return paged(self._answer)
 
-        class PageRoute(APIRoute):
-            @override
-            def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-                handler = super().get_route_handler()
-
-                async def answered(request: Request) -> Response:
-                    try:
-                        return await handler(request)
-                    except HTTPException as error:
-                        if not _reads_pages(request):
-                            raise
-                        return _led(error) or desk.error(
-                            request, error.status_code, error.headers or {}
-                        )
-                    except RequestValidationError:
-                        if not _reads_pages(request):
-                            raise
-                        return desk.error(request, status.HTTP_422_UNPROCESSABLE_CONTENT)
-                    except Transient as error:
-                        log.warning("page.waiting", reason=str(error))
-                        return desk.error(request, status.HTTP_503_SERVICE_UNAVAILABLE)
-                    except Exception:
-                        log.exception("page.failed", path=request.url.path)
-                        return desk.error(request, status.HTTP_500_INTERNAL_SERVER_ERROR)
-
-                return answered
-
-        return PageRoute
-
-    def _language(self, request: Request, person: Person | None) -> Language:
-        """As chosen, else as the directory says, else as the browser does."""
-        chosen = request.cookies.get(LANGUAGE)
-        if chosen in LANGUAGES:
-            return cast("Language", chosen)
-        if person:
-            return person.language
-        accepted = request.headers.get("accept-language", "").lower()
-        return "fa" if accepted.startswith("fa") else "en"
-
-
-def _reads_pages(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "")
-
-
-def _led(error: HTTPException) -> Response | None:
-    """Whoever is not signed in is led to where one signs in."""
-    where = (error.headers or {}).get("Location")
-    return RedirectResponse(where, error.status_code) if where else None
+    def _answer(self, request: Request, error: Exception, _route: str) -> Response | None:
+        match error:
+            case HTTPException():
+                if not reads_pages(request):
+                    return None
+                headers = error.headers or {}
+                return led(error) or self.error(request, error.status_code, headers)
+            case RequestValidationError():
+                if not reads_pages(request):
+                    return None
+                return self.error(request, status.HTTP_422_UNPROCESSABLE_CONTENT)
+            case Transient():
+                log.warning("page.waiting", reason=str(error))
+                return self.error(request, status.HTTP_503_SERVICE_UNAVAILABLE)
+            case _:
+                log.error("page.failed", exc_info=error, path=request.url.path)
+                return self.error(request, status.HTTP_500_INTERNAL_SERVER_ERROR)

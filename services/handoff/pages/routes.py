@@ -19,7 +19,7 @@ from services.handoff.candidates import Tier
 from services.handoff.commands import Commands, Unknown
 from services.handoff.lifecycle import Outcome, Refused
 from services.handoff.pages import customer, detail, forms, inbox, portfolio
-from services.handoff.pages.desk import LANGUAGE, Desk
+from services.handoff.pages.desk import Desk
 from services.handoff.pages.portfolio import Order
 from services.handoff.pages.words import DONE, STATUS, TIER
 from services.handoff.reading import Reading
@@ -29,6 +29,7 @@ from services.handoff.states import LIVE, Status
 from services.handoff.views import AccountRow, HandoffView
 from shared.contracts.values import Id
 from shared.pages.catalog import LANGUAGES, N_
+from shared.pages.requests import LANGUAGE
 from shared.passes import local
 
 T = TypeVar("T")

@@ -3,7 +3,6 @@
 The address of a page is a secret: it is in no log, and no page or program it leads to hears of it.
 """
 
-from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any
 
@@ -12,14 +11,13 @@ from fastapi import Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from markupsafe import Markup
-from typing_extensions import override
 
 from services.reminders.pages.deadline import Reader
 from services.reminders.pages.words import CLOSED, SENTENCES
 from services.reminders.sending import Recipient
 from shared.errors import Transient
-from shared.pages.catalog import Language
 from shared.pages.rendering import Frame, Pages
+from shared.pages.requests import accepted, paged
 from shared.pages.sayings import Sayings
 from shared.pages.writing import Writer
 
@@ -72,36 +70,24 @@ class Desk:
     def closed(self, request: Request, why: str, person: Recipient | None = None) -> Response:
         """Why there is no page."""
         code, title, words = CLOSED[why]
-        accepted = request.headers.get("accept-language", "").lower()
-        guessed: Language = "fa" if accepted.startswith("fa") else "en"
-        writer = self.writer(person) if person else self._pages.writer(guessed, "UTC")
+        writer = self.writer(person) if person else self._pages.writer(accepted(request), "UTC")
         return self.page(
             "closed.html", writer, code, title=writer.say(title), words=writer.say(words)
         )
 
     def route_class(self) -> type[APIRoute]:
         """Routes whose errors are pages."""
-        desk = self
+        return paged(self._answer)
 
-        class PageRoute(APIRoute):
-            @override
-            def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-                handler = super().get_route_handler()
-
-                async def answered(request: Request) -> Response:
-                    try:
-                        return await handler(request)
-                    except Closed as error:
-                        return desk.closed(request, error.why, error.reader)
-                    except RequestValidationError:
-                        return desk.closed(request, "unknown")
-                    except Transient as error:
-                        log.warning("page.waiting", reason=str(error))
-                        return desk.closed(request, "waiting")
-                    except Exception:
-                        log.exception("page.failed", route=self.path)
-                        return desk.closed(request, "failed")
-
-                return answered
-
-        return PageRoute
+    def _answer(self, request: Request, error: Exception, route: str) -> Response:
+        match error:
+            case Closed():
+                return self.closed(request, error.why, error.reader)
+            case RequestValidationError():
+                return self.closed(request, "unknown")
+            case Transient():
+                log.warning("page.waiting", reason=str(error))
+                return self.closed(request, "waiting")
+            case _:
+                log.error("page.failed", exc_info=error, route=route)
+                return self.closed(request, "failed")

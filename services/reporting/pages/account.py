@@ -14,16 +14,17 @@ from services.reporting.pages.parts import (
     Chart,
     Filters,
     Reader,
-    Series,
     Table,
     Tile,
     Tone,
     account_address,
     figure,
+    numbers,
 )
 from services.reporting.pages.words import GRADE, REASON, SEVERITY, TIER, word
 from services.reporting.questions import Row
 from services.reporting.standing import NONE, standing
+from shared.pages.catalog import N_
 from shared.pages.writing import isolated
 
 PAGE = 50
@@ -187,13 +188,7 @@ def _satisfaction(customer: Customer, reader: Reader) -> Chart:
         title=reader.writer.say("Satisfaction"),
         kind="line",
         labels=[reader.day_name(at) for at, _ in customer.satisfaction],
-        series=[
-            Series(
-                name=str(reader.writer.label("Satisfaction")),
-                values=scores,
-                texts=[reader.writer.number(score) for score in scores],
-            )
-        ],
+        series=[numbers(reader, N_("Satisfaction"), scores)],
         most=100,
         wide=True,
         empty=reader.writer.say(

@@ -12,12 +12,12 @@ from services.reporting.pages.parts import (
     Chart,
     Filters,
     Reader,
-    Series,
     Table,
     Tile,
     axis,
     figure,
     grouped,
+    numbers,
     total,
 )
 from services.reporting.pages.words import KEPT
@@ -82,9 +82,7 @@ def _months(seen: Seen, reader: Reader, filters: Filters) -> Chart:
     series = []
     for outcome, (name, tone) in KEPT.items():
         values = [total(by_month.get(one, ()), outcome=outcome) for one in months]
-        texts = [reader.writer.number(value) for value in values]
-        label = str(reader.writer.label(name))
-        series.append(Series(name=label, values=values, texts=texts, tone=tone))
+        series.append(numbers(reader, name, values, tone))
     return Chart(
         id="kept",
         title=reader.writer.say("How they were kept, by month"),
@@ -105,9 +103,7 @@ def _steps(seen: Seen, reader: Reader) -> list[Chart]:
     series = []
     for outcome, (name, tone) in KEPT.items():
         values = [total(by_step[one], outcome=outcome) for one in names]
-        texts = [reader.writer.number(value) for value in values]
-        label = str(reader.writer.label(name))
-        series.append(Series(name=label, values=values, texts=texts, tone=tone))
+        series.append(numbers(reader, name, values, tone))
     return [
         Chart(
             id="steps",

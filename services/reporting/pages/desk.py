@@ -1,31 +1,28 @@
 """Where requests and pages meet: who reads, in which language and look; every error as a page."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import HTTPException, Request, Response, status
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
-from typing_extensions import override
 
 from services.reporting.pages.parts import Filters, Reader, choices
 from services.reporting.questions import People
 from services.reporting.rights import Viewer
 from shared.contracts.directory import Role
 from shared.errors import Transient
-from shared.pages.catalog import LANGUAGES, N_, Language
+from shared.pages.catalog import N_
 from shared.pages.rendering import Frame, Pages
+from shared.pages.requests import language_of, led, paged, reads_pages
 from shared.pages.writing import undirected
 
 log = structlog.get_logger(__name__)
 
-LANGUAGE = "tahvil_language"
-"""Cookie of who wants to read in another language; the pages of handoff have the same one."""
 LOOK = "tahvil_look"
 """Cookie of who wants it dark, or light, whatever the system says."""
 LOOKS: Mapping[str, str] = MappingProxyType(
@@ -76,7 +73,7 @@ class Desk:
 
     def reader(self, request: Request, viewer: Viewer | None, people: People) -> Reader:
         """Whoever asks, as a reader. Days are the company's, as figures are."""
-        language = _language(request, viewer)
+        language = language_of(request, viewer.language if viewer else None)
         return Reader(
             writer=self._pages.writer(language, self._zone.key),
             now=self._now(),
@@ -133,42 +130,24 @@ class Desk:
 
     def route_class(self) -> type[APIRoute]:
         """Routes whose errors are pages."""
-        desk = self
+        return paged(self._answer)
 
-        class PageRoute(APIRoute):
-            @override
-            def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-                handler = super().get_route_handler()
-
-                async def answered(request: Request) -> Response:
-                    try:
-                        return await handler(request)
-                    except HTTPException as error:
-                        if "text/html" not in request.headers.get("accept", ""):
-                            raise
-                        if error.status_code == status.HTTP_401_UNAUTHORIZED:
-                            raise  # the browser asks for the password of `ops`
-                        return _led(error) or desk.error(request, error.status_code)
-                    except RequestValidationError:
-                        return desk.error(request, status.HTTP_422_UNPROCESSABLE_CONTENT)
-                    except Transient as error:
-                        log.warning("page.waiting", reason=str(error))
-                        return desk.error(request, status.HTTP_503_SERVICE_UNAVAILABLE)
-                    except Exception:
-                        log.exception("page.failed", path=request.url.path)
-                        return desk.error(request, status.HTTP_500_INTERNAL_SERVER_ERROR)
-
-                return answered
-
-        return PageRoute
-
-
-def _language(request: Request, viewer: Viewer | None) -> Language:
-    """As chosen, else as the directory says, else as the browser does."""
-    for language in (request.cookies.get(LANGUAGE), viewer.language if viewer else None):
-        if language in LANGUAGES:
-            return cast("Language", language)
-    return "fa" if request.headers.get("accept-language", "").lower().startswith("fa") else "en"
+    def _answer(self, request: Request, error: Exception, _route: str) -> Response | None:
+        match error:
+            case HTTPException():
+                if not reads_pages(request):
+                    return None
+                if error.status_code == status.HTTP_401_UNAUTHORIZED:
+                    return None  # the browser asks for the password of `ops`
+                return led(error) or self.error(request, error.status_code)
+            case RequestValidationError():
+                return self.error(request, status.HTTP_422_UNPROCESSABLE_CONTENT)
+            case Transient():
+                log.warning("page.waiting", reason=str(error))
+                return self.error(request, status.HTTP_503_SERVICE_UNAVAILABLE)
+            case _:
+                log.error("page.failed", exc_info=error, path=request.url.path)
+                return self.error(request, status.HTTP_500_INTERNAL_SERVER_ERROR)
 
 
 def _managers(viewer: Viewer | None, reader: Reader) -> list[tuple[str, str]]:
@@ -182,9 +161,3 @@ def _managers(viewer: Viewer | None, reader: Reader) -> list[tuple[str, str]]:
         if viewer.sees(person_id) and wanted & {*person.roles}
     ]
     return sorted(found, key=lambda one: (one[1].casefold(), one[0]))
-
-
-def _led(error: HTTPException) -> Response | None:
-    """Whoever is not signed in is led to where one signs in."""
-    where = (error.headers or {}).get("Location")
-    return RedirectResponse(where, error.status_code) if where else None

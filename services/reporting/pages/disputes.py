@@ -12,12 +12,12 @@ from services.reporting.pages.parts import (
     Chart,
     Filters,
     Reader,
-    Series,
     Table,
     Tile,
     axis,
     figure,
     grouped,
+    numbers,
     total,
 )
 from services.reporting.pages.words import SEVERITY, word
@@ -90,9 +90,7 @@ def _months(seen: Seen, reader: Reader, filters: Filters) -> Chart:
         ("resolved", N_("Settled"), "accent"),
     ):
         values = [total(by_month.get(one, ()), measure) for one in months]
-        texts = [reader.writer.number(value) for value in values]
-        label = str(reader.writer.label(name))
-        series.append(Series(name=label, values=values, texts=texts, tone=tone))
+        series.append(numbers(reader, name, values, tone))
     return Chart(
         id="disputes",
         title=reader.writer.say("Came and settled, by month"),
@@ -111,14 +109,7 @@ def _severities(seen: Seen, reader: Reader) -> Chart:
         title=reader.writer.say("Open, by severity"),
         kind="across",
         labels=[word(SEVERITY, name, reader) for name in SEVERITY],
-        series=[
-            Series(
-                name=str(reader.writer.label("Open")),
-                values=values,
-                texts=[reader.writer.number(value) for value in values],
-                tone="soon",
-            )
-        ],
+        series=[numbers(reader, N_("Open"), values, "soon")],
         empty=_none(reader),
     )
 

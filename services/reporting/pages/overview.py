@@ -15,6 +15,7 @@ from services.reporting.pages.parts import (
     Tile,
     axis,
     grouped,
+    numbers,
     total,
 )
 from services.reporting.pages.words import TIER, WAITS_FOR, word
@@ -164,9 +165,7 @@ def _numbers(seen: Seen, reader: Reader) -> Chart:
         ("lost", N_("Deals lost"), "quiet"),
     ):
         values = [total(by_month.get(one, ()), outcome=outcome) for one in months]
-        texts = [reader.writer.number(value) for value in values]
-        label = str(reader.writer.label(name))
-        series.append(Series(name=label, values=values, texts=texts, tone=tone))
+        series.append(numbers(reader, name, values, tone))
     return Chart(
         id="deals",
         title=reader.writer.say("Deals won and lost"),
@@ -190,13 +189,7 @@ def _satisfaction(seen: Seen, reader: Reader) -> Chart:
         title=reader.writer.say("Satisfaction, by month"),
         kind="line",
         labels=[reader.month_name(one) for one in months],
-        series=[
-            Series(
-                name=str(reader.writer.label("Satisfaction")),
-                values=values,
-                texts=["–" if value is None else reader.writer.number(value) for value in values],
-            )
-        ],
+        series=[numbers(reader, N_("Satisfaction"), values)],
         most=100,
         empty=reader.writer.say(
             "Nobody has said yet how satisfied customers are: the CRM tells it as "
@@ -237,13 +230,7 @@ def _across(
         title=title,
         kind="across",
         labels=[label for label, _ in found],
-        series=[
-            Series(
-                name=str(reader.writer.label("Number")),
-                values=values,
-                texts=[reader.writer.number(value) for value in values],
-            )
-        ],
+        series=[numbers(reader, N_("Number"), values)],
         empty=empty,
     )
 

@@ -186,6 +186,14 @@ class Series:
     tone: str = "accent"
 
 
+def numbers(
+    reader: Reader, name: str, values: Sequence[int | Decimal | None], tone: str = "accent"
+) -> Series:
+    """A series of plain numbers. `name`: a message of the catalog."""
+    texts = ["–" if value is None else reader.writer.number(value) for value in values]
+    return Series(name=str(reader.writer.label(name)), values=values, texts=texts, tone=tone)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
     """A chart; its data are a table for whoever has no script or cannot see it."""

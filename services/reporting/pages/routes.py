@@ -14,11 +14,12 @@ from services.reporting.answers import Answers
 from services.reporting.doors import Doors
 from services.reporting.live import Live
 from services.reporting.pages.boards import Boards
-from services.reporting.pages.desk import LANGUAGE, LOOK, LOOKS, Desk
+from services.reporting.pages.desk import LOOK, LOOKS, Desk
 from services.reporting.pages.parts import Board, Filters, Reader, choices, span
 from services.reporting.rights import Viewer
 from shared.contracts.values import Id
 from shared.pages.catalog import LANGUAGES
+from shared.pages.requests import LANGUAGE
 from shared.passes import local
 
 _YEAR = 365 * 24 * 3600  # seconds

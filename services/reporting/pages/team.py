@@ -13,10 +13,12 @@ from services.reporting.pages.parts import (
     Series,
     Table,
     figure,
+    numbers,
     total,
 )
 from services.reporting.questions import Row
 from services.reporting.standing import NONE
+from shared.pages.catalog import N_
 
 MOST = 20
 """Bars of one chart at most; the table has everybody."""
@@ -77,14 +79,7 @@ def _charts(seen: Seen, people: Sequence[str], reader: Reader, filters: Filters)
             kind="across",
             labels=names,
             links=links,
-            series=[
-                Series(
-                    name=str(label("Accounts")),
-                    values=accounts,
-                    texts=[reader.writer.number(value) for value in accounts],
-                    tone="second",
-                )
-            ],
+            series=[numbers(reader, N_("Accounts"), accounts, "second")],
             empty=say("No account has a manager yet."),
         )
     ]
