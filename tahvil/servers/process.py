@@ -101,8 +101,12 @@ class Child:
                 env={**os.environ, **environment} if environment else None,
             )
         deadline = asyncio.get_running_loop().time() + seconds
-        while not await answers():
-            if self._process.poll() is not None:
+        while True:
+            # Looked at before it is asked: what ends well after the question has not failed.
+            ended = self.ended is not None
+            if await answers():
+                return
+            if ended:
                 raise Misconfigured(f"{self._name} ended while it started:\n{self.last_lines()}")
             if asyncio.get_running_loop().time() > deadline:
                 await self.kill()
