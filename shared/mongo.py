@@ -198,10 +198,11 @@ async def find(
     projection: Mapping[str, Any] | None = None,
     sort: Sequence[tuple[str, int]] | None = None,
     limit: int = 0,
+    hint: Sequence[tuple[str, int]] | None = None,
 ) -> list[Document]:
-    """All documents that match, in one list."""
+    """All documents that match, in one list. `hint`: the index, where MongoDB chooses badly."""
     with translated():
-        cursor = collection.find(query, projection, session=session, limit=limit)
+        cursor = collection.find(query, projection, session=session, limit=limit, hint=hint)
         if sort:
             cursor = cursor.sort(list(sort))
         return await cursor.to_list(None)

@@ -4,7 +4,6 @@ Everything that shows figures to a person goes through here.
 """
 
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from services.reporting import rights
 from services.reporting.customer import Customer
@@ -29,21 +28,12 @@ from services.reporting.rights import Viewer
 JALALI = "jalali_month"
 
 
-@dataclass(slots=True)
-class _Known:
-    """The directory as of a position."""
-
-    position: str = ""
-    people: People | None = None
-
-
 class Answers:
     """Reads for a viewer."""
 
     def __init__(self, reading: Reading, repository: Repository) -> None:
         self._reading = reading
         self._repository = repository
-        self._known = _Known()
 
     async def position(self) -> str:
         """Names all that is stored as it is now."""
@@ -51,12 +41,7 @@ class Answers:
 
     async def people(self) -> People:
         """The directory."""
-        position = await self._repository.position()
-        known = self._known
-        if known.people is None or known.position != position:
-            known = self._known = _Known(position, await self._reading.people())
-        assert known.people is not None  # noqa: S101 - it was just read
-        return known.people
+        return await self._reading.people()
 
     async def figure(
         self, name: str, question: Question, viewer: Viewer, *, rolled: bool = False

@@ -1,6 +1,7 @@
 """The way to figures for everything that shows them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -27,12 +28,21 @@ from services.reporting.questions import (
 from services.reporting.rates import Rates
 from services.reporting.repository import Repository
 from services.reporting.standing import standing
+from shared.contracts.topics import Topic
 
 Selling = Literal["opportunities", "deals"]
 """What counts for targets: opportunities won, or deals won."""
 
 _EVERYTHING = ("deal", "opportunity", "dispute", "satisfaction", "contact", "introduction",
                "spending", "transaction", "deadline")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The directory as of a position."""
+
+    position: str = ""
+    people: People = field(default_factory=dict)
 
 
 class Reading:
@@ -52,6 +62,7 @@ class Reading:
         self._now = now
         self._rates = rates
         self._selling = selling
+        self._known = _Known()
 
     @property
     def currency(self) -> str | None:
@@ -73,7 +84,8 @@ class Reading:
         fetched = (*by, *self._for_rates(figure, question))
         cube = cube_for(figure, question)
         slot = await self._repository.live()
-        people = await self._people(slot, (*by, *question.where), rolled=rolled)
+        asked = (*by, *question.where)
+        people = await self.people() if rolled or asked != stored(asked) else {}
         time = _time_of(figure, by)
         rows = await self._repository.rows(
             slot,
@@ -91,8 +103,11 @@ class Reading:
         return balances(found, by, time, question.since) if time else found
 
     async def people(self) -> People:
-        """Everybody in the directory, those who left too."""
-        return await self._all_people(await self._repository.live())
+        """Everybody in the directory, those who left too. Read anew when it has changed."""
+        position = await self._repository.position(Topic.DIRECTORY)
+        if self._known.position != position:
+            self._known = _Known(position, await self._people())
+        return self._known.people
 
     async def attainment(self) -> list[Attainment]:
         """All targets, the newest first, and how they stand."""
@@ -182,11 +197,8 @@ class Reading:
         needed = ("currency", "day") if self._rates.dated else ("currency",)
         return tuple(name for name in needed if name not in question.by)
 
-    async def _people(self, slot: str, asked: Sequence[str], *, rolled: bool) -> People:
-        needed = rolled or tuple(asked) != stored(asked)
-        return await self._all_people(slot) if needed else {}
-
-    async def _all_people(self, slot: str) -> People:
+    async def _people(self) -> People:
+        slot = await self._repository.live()
         return {
             key.id: Person(
                 name=fact.get("name") or key.id,

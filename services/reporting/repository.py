@@ -15,6 +15,7 @@ from services.reporting.periods import months
 from services.reporting.questions import Row, summed
 from services.reporting.standing import standing
 from services.reporting.told import SEPARATOR
+from shared.contracts.topics import Topic
 from shared.mongo import (
     Database,
     Decimal128,
@@ -33,18 +34,32 @@ from shared.mongo import (
 
 SLOTS = ("a", "b")
 
+_BY_NAME = [("search", 1), ("_id", 1)]
+_BY_MANAGER = [("manager", 1), *_BY_NAME]
+FEW = 100
+"""Managers whose accounts are merged from as many places of an index. Those of more are most of
+all: they are found sooner by going through all by name. MongoDB merges 200 at most."""
+
 OF_SLOT: Mapping[str, Sequence[IndexModel]] = {
     "facts": [
         IndexModel(
             [("account", 1), ("kind", 1)], partialFilterExpression={"account": {"$exists": True}}
         ),
-        IndexModel(
-            [("manager", 1), ("search", 1)],
-            partialFilterExpression={"manager": {"$exists": True}},
+        *(
+            IndexModel(order, partialFilterExpression={"manager": {"$exists": True}})
+            for order in (_BY_MANAGER, _BY_NAME)
         ),
-        IndexModel("search", partialFilterExpression={"manager": {"$exists": True}}),
     ],
-    "counters": [IndexModel([("figure", 1), ("cube", 1), ("month", 1)])],
+    "counters": [
+        IndexModel([("figure", 1), ("cube", 1), ("month", 1)]),
+        *(  # whoever sees a team's figures asks for few of many managers
+            IndexModel(
+                [("figure", 1), ("cube", 1), (manager, 1), ("month", 1)],
+                partialFilterExpression={manager: {"$exists": True}},
+            )
+            for manager in ("manager", "manager_now")
+        ),
+    ],
 }
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "generations": [],
@@ -183,10 +198,14 @@ class Repository:
         async for row in aggregated(self._database[f"counters_{slot}"], pipeline):
             yield _row(row, figure)
 
-    async def position(self) -> str:
-        """Names all that is stored as it is now: it changes with every batch and rebuild."""
+    async def position(self, of: Topic | None = None) -> str:
+        """Names all that is stored as it is now: it changes with every batch and rebuild.
+
+        `of`: only what was said on this topic.
+        """
         live = await find(self._database["generations"], {"_id": "live"})
-        offsets = await find(self._database["offsets"], {}, projection={"next": 1})
+        query = {"_id": {"$gte": f"{of}/", "$lt": f"{of}0"}} if of else {}
+        offsets = await find(self._database["offsets"], query, projection={"next": 1})
         return digest(repr((live, sorted((row["_id"], row.get("next")) for row in offsets))))
 
     async def managed(self, slot: str, managers: Collection[str] | None) -> set[str]:
@@ -209,12 +228,17 @@ class Repository:
             query["search"] = {"$regex": f"^{re.escape(search.casefold())}"}
         if after:
             name, id_ = after
-            query["$or"] = [
-                {"search": {"$gt": name}},
-                {"search": name, "_id": {"$gt": _id(Key("account", id_))}},
-            ]
-        order = [("search", 1), ("_id", 1)]
-        rows = await find(self._database[f"facts_{slot}"], query, sort=order, limit=limit)
+            query["search"] = {**query.get("search", {}), "$gte": name}
+            further = {"$gt": _id(Key("account", id_))}
+            query["$or"] = [{"search": {"$gt": name}}, {"_id": further}]
+        few = managers is not None and len(managers) <= FEW
+        rows = await find(
+            self._database[f"facts_{slot}"],
+            query,
+            sort=_BY_NAME,
+            limit=limit,
+            hint=_BY_MANAGER if few else _BY_NAME,
+        )
         return [_fact(row) for row in rows]
 
 

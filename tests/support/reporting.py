@@ -76,8 +76,10 @@ class Reports:
             for one in found:
                 work.apply(one)
             await work.save(session)
-            at = UpdateOne({"_id": "t/0"}, {"$set": {"next": self._told}}, upsert=True)
-            await mongo.write(self.database["offsets"], [at], session=session)
+            at = {"$set": {"next": self._told}}
+            topics = sorted({one.data.topic for one in found})
+            offsets = [UpdateOne({"_id": f"{topic}/0"}, at, upsert=True) for topic in topics]
+            await mongo.write(self.database["offsets"], offsets, session=session)
 
         await mongo.transaction(self.database, apply)
 

@@ -101,6 +101,7 @@ SALES = (
         cubes=(
             ("salesperson",),
             ("manager", "tier"),
+            ("industry", "tier"),  # before the next: of those that fit the first is read
             ("manager_now", "industry"),
             BY_PLACE,
             ("manager", "product"),

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from markupsafe import Markup
 
 from services.reporting.pages.parts import (
+    ROWS,
     Board,
     Cell,
     Chart,
@@ -18,6 +18,8 @@ from services.reporting.pages.parts import (
     figure,
     grouped,
     numbers,
+    of_each,
+    rest,
     total,
 )
 from services.reporting.pages.words import KEPT
@@ -119,8 +121,8 @@ def _steps(seen: Seen, reader: Reader) -> list[Chart]:
 
 def _table(seen: Seen, reader: Reader, filters: Filters) -> Table:
     say = reader.writer.say
-    people = {row.by["manager"] for row in (*seen.managers, *seen.overdue, *seen.soon)} - {NONE}
-    shown = sorted(people, key=lambda one: (-_of(seen.overdue, one), reader.plain_name(one)))
+    people = of_each(seen, **dict.fromkeys(("managers", "overdue", "soon"), "manager"))
+    order = sorted(people, key=lambda one: (-total(people[one].overdue), reader.plain_name(one)))
     return Table(
         title=say("By account manager"),
         heads=[
@@ -132,27 +134,23 @@ def _table(seen: Seen, reader: Reader, filters: Filters) -> Table:
             say("Overdue"),
             say("At risk"),
         ],
-        rows=[_row(seen, one, reader, filters) for one in shown],
+        rows=[_row(people[one], one, reader, filters) for one in order[:ROWS]],
+        rest=rest(people, reader),
         empty=_none(reader),
         export="/figures/promises.xlsx?by=manager&by=outcome",
     )
 
 
-def _of(rows: Sequence[Row], person: str, measure: str = "count", **where: str) -> Decimal:
-    return total(rows, measure, manager=person, **where)
-
-
-def _row(seen: Seen, person: str, reader: Reader, filters: Filters) -> list[Cell]:
+def _row(own: Seen, person: str, reader: Reader, filters: Filters) -> list[Cell]:
     number = reader.writer.number
-    on_time = _of(seen.managers, person, outcome="on_time")
-    late = _of(seen.managers, person, outcome="late")
-    overdue, soon = _of(seen.overdue, person), _of(seen.soon, person)
+    on_time, late = total(own.managers, outcome="on_time"), total(own.managers, outcome="late")
+    overdue, soon = total(own.overdue), total(own.soon)
     return [
         Cell(text=reader.name(person), href=filters.address("/pages/deadlines", manager=person)),
         figure(number(on_time)),
         figure(number(late)),
         figure(reader.share(on_time, on_time + late)),
-        figure(reader.hours(_of(seen.managers, person, "late_seconds"), late)),
+        figure(reader.hours(total(own.managers, "late_seconds"), late)),
         figure(number(overdue), "late" if overdue else "plain"),
         figure(number(soon), "soon" if soon else "plain"),
     ]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from markupsafe import Markup
 
 from services.reporting.pages.parts import (
+    ROWS,
     Board,
     Cell,
     Chart,
@@ -18,6 +19,7 @@ from services.reporting.pages.parts import (
     figure,
     grouped,
     numbers,
+    rest,
     total,
 )
 from services.reporting.pages.words import SEVERITY, word
@@ -126,7 +128,8 @@ def _table(seen: Seen, reader: Reader, filters: Filters) -> Table:
             *(say(name) for name in SEVERITY.values()),
             say("Open for, on average"),
         ],
-        rows=[_row(by_manager[one], one, reader, filters) for one in shown],
+        rows=[_row(by_manager[one], one, reader, filters) for one in shown[:ROWS]],
+        rest=rest(shown, reader),
         empty=_none(reader),
         export="/figures/open_disputes.xlsx?by=manager_now&by=severity",
     )

@@ -1,10 +1,10 @@
 """What pages are made of: tiles, charts and tables; and how a reader reads numbers. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence, Sized
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 from babel.dates import format_date
@@ -16,12 +16,19 @@ from services.reporting.standing import NONE
 from shared import persian
 from shared.pages.writing import Writer, isolated
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Tone = Literal["plain", "good", "late", "soon", "quiet"]
 Kind = Literal["bars", "stacked", "line", "across"]
 """Columns; columns on each other; a line; bars from the side, for names."""
 
 LONGEST = 24
 """Months on one axis at most, the last ones: more cannot be read."""
+ROWS = 50
+"""People in one table at most."""
+
+Seen = TypeVar("Seen", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +180,8 @@ class Table:
     """What is said, and what to do, when there are no rows."""
     export: str | None = None
     """Address of the same as a file."""
+    rest: Markup | None = None
+    """What is said when the file has more rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +273,28 @@ def grouped(rows: Iterable[Row], name: str) -> dict[str, list[Row]]:
     for row in rows:
         found.setdefault(row.by[name], []).append(row)
     return found
+
+
+def of_each(seen: Seen, **by: str) -> dict[str, Seen]:
+    """By person: the same with the rows that are the person's. `by`: whose a field's rows are."""
+    found = {name: grouped(getattr(seen, name), person) for name, person in by.items()}
+    people = {person for rows in found.values() for person in rows} - {NONE}
+    return {
+        person: replace(seen, **{name: rows.get(person, ()) for name, rows in found.items()})
+        for person in people
+    }
+
+
+def rest(people: Sized, reader: Reader) -> Markup | None:
+    """What is said of those whom a table of `ROWS` leaves out."""
+    more = len(people) - ROWS
+    if more <= 0:
+        return None
+    return reader.writer.say_many(
+        "One more is in the workbook; choose above whose team to look at.",
+        "%(number)s more are in the workbook; choose above whose team to look at.",
+        more,
+    )
 
 
 def axis(found: Iterable[str], last: str | None = None) -> list[str]:

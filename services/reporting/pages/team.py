@@ -1,10 +1,13 @@
 """Account managers beside each other. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from markupsafe import Markup
+
 from services.reporting.pages.parts import (
+    ROWS,
     Board,
     Cell,
     Chart,
@@ -14,6 +17,8 @@ from services.reporting.pages.parts import (
     Table,
     figure,
     numbers,
+    of_each,
+    rest,
     total,
 )
 from services.reporting.questions import Row
@@ -43,35 +48,38 @@ class Seen:
 def team(seen: Seen, reader: Reader, filters: Filters) -> Board:
     """The page."""
     people = _people(seen, reader)
+    shown = dict(list(people.items())[:ROWS])
     return Board(
         title=reader.writer.say("Team"),
         lead=reader.writer.say(
             "Deals, handoffs and deadlines count for whose they were; accounts, disputes and what "
             "is overdue for whose they are now."
         ),
-        charts=_charts(seen, people, reader, filters),
-        tables=[_table(seen, people, reader, filters)],
+        charts=_charts(dict(list(shown.items())[:MOST]), seen.currency, reader, filters),
+        tables=[_table(shown, rest(people, reader), reader, filters)],
     )
 
 
-def _people(seen: Seen, reader: Reader) -> list[str]:
-    """Everybody with anything, who won most first."""
-    rows = (*seen.deals, *seen.accounts, *seen.handovers, *seen.promises, *seen.overdue,
-            *seen.disputes, *seen.satisfaction)  # fmt: skip
-    found = {row.by.get("manager") or row.by.get("manager_now") or NONE for row in rows} - {NONE}
-    return sorted(found, key=lambda one: (-_won(seen, one), reader.plain_name(one)))
+def _people(seen: Seen, reader: Reader) -> dict[str, Seen]:
+    """What is everybody's who has anything, of who won most first."""
+    now = {"disputes": "manager_now", "satisfaction": "manager_now"}
+    before = dict.fromkeys(("deals", "accounts", "handovers", "promises", "overdue"), "manager")
+    found = of_each(seen, **before, **now)
+    order = sorted(found, key=lambda one: (-_won(found[one]), reader.plain_name(one)))
+    return {one: found[one] for one in order}
 
 
-def _won(seen: Seen, person: str) -> Decimal:
-    return total(seen.deals, "amount", manager=person, currency=seen.currency or NONE)
+def _won(own: Seen) -> Decimal:
+    return total(own.deals, "amount", currency=own.currency or NONE)
 
 
-def _charts(seen: Seen, people: Sequence[str], reader: Reader, filters: Filters) -> list[Chart]:
+def _charts(
+    shown: Mapping[str, Seen], currency: str | None, reader: Reader, filters: Filters
+) -> list[Chart]:
     say, label = reader.writer.say, reader.writer.label
-    shown = people[:MOST]
     names = [reader.plain_name(one) for one in shown]
     links = [filters.address("/pages", manager=one) for one in shown]
-    accounts = [total(seen.accounts, "accounts", manager=one) for one in shown]
+    accounts = [total(own.accounts, "accounts") for own in shown.values()]
     charts = [
         Chart(
             id="accounts",
@@ -83,8 +91,8 @@ def _charts(seen: Seen, people: Sequence[str], reader: Reader, filters: Filters)
             empty=say("No account has a manager yet."),
         )
     ]
-    if currency := seen.currency:
-        won = [_won(seen, one) for one in shown]
+    if currency:
+        won = [_won(own) for own in shown.values()]
         chart = Chart(
             id="won",
             title=say("Won, by manager"),
@@ -104,7 +112,9 @@ def _charts(seen: Seen, people: Sequence[str], reader: Reader, filters: Filters)
     return charts
 
 
-def _table(seen: Seen, people: Sequence[str], reader: Reader, filters: Filters) -> Table:
+def _table(
+    shown: Mapping[str, Seen], more: Markup | None, reader: Reader, filters: Filters
+) -> Table:
     say = reader.writer.say
     return Table(
         title=say("Everybody"),
@@ -120,7 +130,8 @@ def _table(seen: Seen, people: Sequence[str], reader: Reader, filters: Filters) 
             say("Open disputes"),
             say("Satisfaction"),
         ],
-        rows=[_row(seen, one, reader, filters) for one in people],
+        rows=[_row(own, one, reader, filters) for one, own in shown.items()],
+        rest=more,
         empty=say(
             "Nobody has anything yet. People come from the directory, their work from handoff: "
             "if both are there, choose a longer time above."
@@ -129,30 +140,25 @@ def _table(seen: Seen, people: Sequence[str], reader: Reader, filters: Filters) 
     )
 
 
-def _row(seen: Seen, person: str, reader: Reader, filters: Filters) -> list[Cell]:
+def _row(own: Seen, person: str, reader: Reader, filters: Filters) -> list[Cell]:
     number = reader.writer.number
-
-    def of(rows: Sequence[Row], measure: str = "count", **where: str) -> Decimal:
-        return total(rows, measure, manager=person, **where)
-
-    accepted = of(seen.handovers, "accepted")
-    on_time, late = of(seen.promises, outcome="on_time"), of(seen.promises, outcome="late")
-    overdue = of(seen.overdue)
-    disputes = total(seen.disputes, manager_now=person)
-    said = total(seen.satisfaction, manager_now=person)
-    score = total(seen.satisfaction, "score", manager_now=person)
+    accepted = total(own.handovers, "accepted")
+    on_time, late = total(own.promises, outcome="on_time"), total(own.promises, outcome="late")
+    overdue = total(own.overdue)
+    disputes = total(own.disputes)
+    said = total(own.satisfaction)
     return [
         Cell(text=reader.name(person), href=filters.address("/pages", manager=person)),
-        figure(reader.money(_won(seen, person), seen.currency) if seen.currency else "–"),
+        figure(reader.money(_won(own), own.currency) if own.currency else "–"),
         figure(
-            number(of(seen.accounts, "accounts")),
+            number(total(own.accounts, "accounts")),
             href=filters.address("/pages/accounts", manager=person),
         ),
         figure(number(accepted)),
-        figure(reader.hours(of(seen.handovers, "accept_seconds"), accepted)),
-        figure(number(of(seen.handovers, "returned"))),
+        figure(reader.hours(total(own.handovers, "accept_seconds"), accepted)),
+        figure(number(total(own.handovers, "returned"))),
         figure(reader.share(on_time, on_time + late)),
         figure(number(overdue), "late" if overdue else "plain"),
         figure(number(disputes), "soon" if disputes else "plain"),
-        figure(reader.mean(score, said)),
+        figure(reader.mean(total(own.satisfaction, "score"), said)),
     ]
