@@ -64,6 +64,8 @@ bench: install ## speeds as ratios to baselines of the same run
 	$(BIN)/python -m benchmarks.working_time
 	$(BIN)/python -m benchmarks.slow_endpoint
 	$(BIN)/python -m benchmarks.timers
+	$(BIN)/python -m benchmarks.rebuild
+	$(BIN)/python -m benchmarks.pages
 
 format: install ## write the code in the project's format
 	$(BIN)/ruff format -q .

