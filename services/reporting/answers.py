@@ -5,12 +5,15 @@ Everything that shows figures to a person goes through here.
 
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from services.reporting import rights
 from services.reporting.customer import Customer
 from services.reporting.facts import Fact, Key
 from services.reporting.figures.catalogue import FIGURES
 from services.reporting.figures.declaration import Figure
+from services.reporting.issues import Span
+from services.reporting.movers import Counted, Shares
 from services.reporting.plans import Attainment, Spent
 from services.reporting.questions import (
     JOINED,
@@ -129,17 +132,29 @@ class Answers:
         """Products for an account that the viewer sees. They tell of no other account."""
         return await self._reading.whitespace(customer)
 
-    async def attainment(self, viewer: Viewer) -> list[Attainment]:
-        """Targets of the people whose figures the viewer sees."""
-        return [one for one in await self._reading.attainment() if viewer.sees(one.target.of)]
+    async def attainment(self, viewer: Viewer, on: date | None = None) -> list[Attainment]:
+        """Targets of the people whose figures the viewer sees; those that run on a day."""
+        return [one for one in await self._reading.attainment(on) if viewer.sees(one.target.of)]
 
-    async def budgets(self, viewer: Viewer) -> list[Spent]:
-        """Budgets of the accounts that the viewer sees."""
-        found = await self._reading.budgets()
-        if viewer.whose is None:
-            return found
-        own = await self.own_accounts(viewer)
-        return [one for one in found if one.budget.of in own]
+    async def budgets(self, viewer: Viewer, on: date | None = None) -> list[Spent]:
+        """Budgets of the accounts that the viewer sees; those that run on a day."""
+        own = None if viewer.whose is None else await self.own_accounts(viewer)
+        return await self._reading.budgets(own, on)
+
+    async def shares(
+        self, counted: Sequence[Counted], viewer: Viewer, now: Span, before: Span
+    ) -> Shares:
+        """What each account that the viewer sees added to figures, in a time and the one before.
+
+        Where that is everybody's, all facts of the kinds are looked at: it is for now and then.
+        """
+        slot = await self._repository.live()
+        own = None if viewer.whose is None else await self.own_accounts(viewer)
+        shares = Shares(counted, self._reading.world, now, before)
+        for kind in sorted({FIGURES[one.figure].of for one in counted}):
+            async for fact in self._repository.between(slot, kind, before.since, now.until, own):
+                shares.add(fact)
+        return shares
 
     async def names(self, by: Sequence[str]) -> dict[str, dict[str, str]]:
         """What people are called, for those dimensions whose values are people."""

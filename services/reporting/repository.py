@@ -3,12 +3,12 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
 
 from services.reporting.domain import Fold, Shares
-from services.reporting.facts import Fact, Key, Stamp, digest
+from services.reporting.facts import Fact, Key, Stamp, digest, micros
 from services.reporting.figures.catalogue import FIGURES, OF_STANDING
 from services.reporting.figures.declaration import Amount, Figure, Unit
 from services.reporting.periods import months
@@ -32,6 +32,14 @@ from shared.mongo import (
 )
 
 SLOTS = ("a", "b")
+
+WHEN: Mapping[str, Sequence[str]] = {
+    "deal": ("closed_at",),
+    "dispute": ("opened_at", "resolved_at"),
+    "satisfaction": ("at",),
+    "deadline": ("due_at",),
+}
+"""Fields of facts that say when they count."""
 
 OF_SLOT: Mapping[str, Sequence[IndexModel]] = {
     "facts": [
@@ -95,8 +103,7 @@ class Repository:
 
     async def of_kind(self, slot: str, kind: str) -> dict[Key, Fact]:
         """All facts of a kind."""
-        first = f"{kind}{SEPARATOR}"
-        return await self._facts(slot, {"_id": {"$gte": first, "$lt": f"{first}\U0010ffff"}})
+        return await self._facts(slot, {"_id": _of_kind(kind)})
 
     async def _facts(
         self, slot: str, query: Mapping[str, Any], session: Session | None = None
@@ -183,6 +190,23 @@ class Repository:
         async for row in aggregated(self._database[f"counters_{slot}"], pipeline):
             yield _row(row, figure)
 
+    async def between(
+        self, slot: str, kind: str, since: date, until: date, accounts: Collection[str] | None
+    ) -> AsyncIterator[Fact]:
+        """Facts of these accounts, or all, that may count on these days anywhere in the world."""
+        day = timedelta(days=1)
+        first, last = (
+            micros(datetime.combine(on, time(), UTC)) for on in (since - day, until + 2 * day)
+        )
+        bounds = {"$gte": first, "$lt": last}
+        query: Document = {"$or": [{f"values.{name}": bounds} for name in WHEN[kind]]}
+        if accounts is None:
+            query["_id"] = _of_kind(kind)
+        else:
+            query |= {"account": {"$in": sorted(accounts)}, "kind": kind}
+        async for row in stream(self._database[f"facts_{slot}"], query, sort=[("_id", 1)]):
+            yield _fact(row)
+
     async def position(self) -> str:
         """Names all that is stored as it is now: it changes with every batch and rebuild."""
         live = await find(self._database["generations"], {"_id": "live"})
@@ -216,6 +240,11 @@ class Repository:
         order = [("search", 1), ("_id", 1)]
         rows = await find(self._database[f"facts_{slot}"], query, sort=order, limit=limit)
         return [_fact(row) for row in rows]
+
+
+def _of_kind(kind: str) -> Document:
+    first = f"{kind}{SEPARATOR}"
+    return {"$gte": first, "$lt": f"{first}\U0010ffff"}
 
 
 def _managed_by(managers: Collection[str] | None) -> Document:
