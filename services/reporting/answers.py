@@ -4,7 +4,7 @@ Everything that shows figures to a person goes through here.
 """
 
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from services.reporting import rights
@@ -30,6 +30,8 @@ from services.reporting.repository import Repository
 from services.reporting.rights import Viewer
 
 JALALI = "jalali_month"
+AT_ONCE = 1000
+"""Facts in memory."""
 
 
 @dataclass(slots=True)
@@ -150,11 +152,23 @@ class Answers:
         """
         slot = await self._repository.live()
         own = None if viewer.whose is None else await self.own_accounts(viewer)
-        shares = Shares(counted, self._reading.world, now, before)
+        shares = Shares(counted, now, before)
         for kind in sorted({FIGURES[one.figure].of for one in counted}):
+            facts: list[Fact] = []
             async for fact in self._repository.between(slot, kind, before.since, now.until, own):
-                shares.add(fact)
+                facts.append(fact)
+                if len(facts) == AT_ONCE:
+                    await self._share(shares, facts)
+                    facts = []
+            await self._share(shares, facts)
         return shares
+
+    async def _share(self, shares: Shares, facts: Sequence[Fact]) -> None:
+        accounts = {fact.account for fact in facts if fact.account}
+        standings = await self._reading.standings(accounts)
+        world = replace(self._reading.world, standings=standings)
+        for fact in facts:
+            shares.add(fact, world)
 
     async def names(self, by: Sequence[str]) -> dict[str, dict[str, str]]:
         """What people are called, for those dimensions whose values are people."""

@@ -36,20 +36,19 @@ class Counted(NamedTuple):
 class Shares:
     """Sums by customer, of facts as they come: no more is kept than two numbers a customer."""
 
-    def __init__(self, counted: Sequence[Counted], world: World, now: Span, before: Span) -> None:
+    def __init__(self, counted: Sequence[Counted], now: Span, before: Span) -> None:
         self._counted = counted
-        self._world = world
         self._days = [(s.since.isoformat(), s.until.isoformat()) for s in (now, before)]
         self._sums: list[dict[str, list[Decimal]]] = [{} for _ in counted]
 
-    def add(self, fact: Fact) -> None:
-        """Count a fact where it counts."""
+    def add(self, fact: Fact, world: World) -> None:
+        """Count a fact where it counts. `world`: with the standing of its customer."""
         for sums, counted in zip(self._sums, self._counted, strict=True):
             figure = FIGURES[counted.figure]
             if figure.of != fact.key.kind:
                 continue
             number = [measure.name for measure in figure.measures].index(counted.measure)
-            for day, dimensions, measures in figure.counting(fact, self._world):
+            for day, dimensions, measures in figure.counting(fact, world):
                 fits = all(dimensions.get(name) in of for name, of in counted.where.items())
                 for at, (since, until) in enumerate(self._days):
                     if fits and since <= day <= until:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from shared.contracts.event import EventData
 from shared.contracts.topics import Topic
-from shared.contracts.values import Id, Name, Text, Value
+from shared.contracts.values import Id, Name, Shown, Text, Value
 
 WebAddress: TypeAlias = Annotated[
     str, Field(pattern=r"^https?://[!-~]{1,1900}$", json_schema_extra={"format": "uri"})
@@ -17,8 +17,8 @@ class Line(Value):
     """One number, as its reader reads it: in the reader's language and digits."""
 
     name: Name
-    value: Name
-    change: Name | None = None
+    value: Shown
+    change: Shown | None = None
     """Against the time before."""
     tone: Literal["good", "bad", "plain"] = "plain"
     """Whether that change is welcome."""
@@ -35,7 +35,7 @@ class Bar(Value):
     """One of a chart."""
 
     label: Name
-    value: Name
+    value: Shown
     """As its reader reads it."""
     part: Annotated[int, Field(ge=0, le=100)]
     """How long it is, of the longest."""

@@ -60,7 +60,10 @@ def _satisfaction(
         title=plain("Satisfaction is low: %(account)s", account=name)
         if before is None or before <= drop.last
         else plain("Satisfaction fell: %(account)s", account=name),
-        body=plain("Tune the contact with this customer to it; the page says what else is known."),
+        body=plain(
+            "Find out what is behind it, and keep in touch more closely. The customer's page says "
+            "what else is known."
+        ),
         lines=(*lines, _manager(look, reader)),
         chart=Chart(
             title=plain("Satisfaction, as it was said"),

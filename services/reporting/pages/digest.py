@@ -251,12 +251,14 @@ def _plans(seen: Seen, reader: Reader) -> Iterable[Line]:
 
 
 def _chart(seen: Seen, reader: Reader) -> Chart | None:
-    """What was won in each span, in the currency in which most was."""
+    """What was won in each span, from the first in which anything was; in the main currency."""
     if seen.currency is None:
         return None
     sums = [_won(seen, span, seen.currency) for span in seen.spans]
-    if not any(sums):
+    first = next((n for n, value in enumerate(sums) if value), None)
+    if first is None:
         return None
+    first = min(first, len(sums) - 2)
     return Chart(
         title=reader.writer.plain(_CHARTS[seen.rhythm]),
         bars=tuple(
@@ -267,7 +269,7 @@ def _chart(seen: Seen, reader: Reader) -> Chart | None:
                 value=str(reader.money(value, seen.currency)),
                 part=bar_part(value, max(sums)),
             )
-            for span, value in zip(seen.spans, sums, strict=True)
+            for span, value in list(zip(seen.spans, sums, strict=True))[first:]
         ),
     )
 
@@ -347,7 +349,8 @@ def _compared(
 def _points(change: Decimal | int, reader: Reader) -> str:
     if not change:
         return reader.writer.plain("as before")
-    return reader.writer.plain("%(change)s points", change=signed(reader, change))
+    mark = "\u200e" if reader.writer.language == "fa" else ""
+    return mark + reader.writer.plain("%(change)s points", change=signed(reader, change))
 
 
 def _tone(change: Decimal | int) -> Tone:
