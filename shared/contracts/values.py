@@ -61,7 +61,9 @@ def _name(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    _name(text.removeprefix("\u200e").removesuffix("\u200e"))
+    if len(text) > 204:
+        raise _wrong("must be at most 200 characters, and marks of direction at its ends")
+    _name(text.strip("\u200e\u200f"))
     return text
 
 
@@ -131,9 +133,9 @@ Name: TypeAlias = Annotated[
 Shown: TypeAlias = Annotated[
     str,
     AfterValidator(_shown),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 204}),
 ]
-"""A number as people read it: like a name, but a mark of direction may stand at either end."""
+"""A number as people read it: like a name, but marks of direction may stand at its ends."""
 Text: TypeAlias = Annotated[
     str, AfterValidator(_text), WithJsonSchema({"type": "string", "maxLength": 10_000})
 ]

@@ -145,7 +145,9 @@ async def test_digests_and_alerts_come_by_mail_once(system: System) -> None:
     mia = next(m for m in mails if to(m) == "mia" and "week" in subject(m))
     assert "Won, by week" in plain_text(mia)
     assert "█" in plain_text(mia)
-    assert "Account acme: −49 EUR" in plain_text(mia), "seven days, each 7 less than a week before"
+    assert "Account acme: −49\u00a0EUR" in plain_text(mia), (
+        "seven days, each 7 less than a week before"
+    )
     assert "بازرگانی" not in plain_text(mia), "it is not hers"
     assert 'dir="ltr"' in html(mia)
     reza = next(m for m in mails if to(m) == "reza" and "هفته" in subject(m))

@@ -349,8 +349,9 @@ def _compared(
 def _points(change: Decimal | int, reader: Reader) -> str:
     if not change:
         return reader.writer.plain("as before")
-    mark = "\u200e" if reader.writer.language == "fa" else ""
-    return mark + reader.writer.plain("%(change)s points", change=signed(reader, change))
+    points = reader.writer.plain("%(change)s points", change=signed(reader, change))
+    # The words go from right to left, the sign stays before its number.
+    return f"\u200f\u200e{points}" if reader.writer.language == "fa" else points
 
 
 def _tone(change: Decimal | int) -> Tone:
@@ -382,7 +383,8 @@ def _currencies(seen: Seen) -> list[str]:
 
 
 def _percent(part: Decimal, whole: Decimal) -> int:
-    return round(100 * part / whole) if whole else 100
+    """Rounded down: all of it is said when it is all."""
+    return int(100 * part // whole) if whole else 100
 
 
 def bar_part(value: Decimal, longest: Decimal) -> int:
