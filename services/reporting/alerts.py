@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal, localcontext
 from enum import StrEnum
 from typing import NamedTuple
@@ -123,10 +123,10 @@ class Look:
     gauges: tuple[Gauge, ...]
 
 
-def budget(spent: Spent, manager: str, limits: Limits, now: datetime) -> Look | None:
+def budget(spent: Spent, manager: str, limits: Limits, today: date) -> Look | None:
     """A budget whose time is not long over."""
     plan = spent.budget
-    if not (limits.budget and plan.period.since <= now.date() <= plan.period.until + NEWS):
+    if not (limits.budget and plan.period.since <= today <= plan.period.until + NEWS):
         return None
     share = _percent(spent.spent, plan.amount)
     return Look(

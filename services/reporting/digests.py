@@ -12,6 +12,7 @@ from services.reporting.pages.boards import main_currency
 from services.reporting.pages.digest import NAMED, Satisfied, Seen
 from services.reporting.questions import Question, Row
 from services.reporting.rights import Viewer
+from services.reporting.standing import NONE
 
 CHARTED = 8
 """Weeks or months that the chart shows."""
@@ -77,7 +78,8 @@ class Digests:
         shares = await self._answers.shares(counted, viewer, now, before)
 
         def first(of: Counted, *, change: bool) -> list[Mover]:
-            return most(shares.movers(of), NAMED, lambda one: one.change if change else one.now)
+            named = [one for one in shares.movers(of) if one.account != NONE]
+            return most(named, NAMED, lambda one: one.change if change else one.now)
 
         said = {one.account: one for one in shares.movers(_SAID)}
         satisfied = [

@@ -110,13 +110,13 @@ class Topics:
 
 async def uncounted(settings: KafkaSettings, applied: Mapping[Partition, int]) -> int:
     """How many records there are that figures do not have yet, over all replicas."""
-    async with _consumer(settings, "tahvil-reporting-ends") as consumer:
-        partitions = [TopicPartition(*one) for one in await _partitions(settings)]
-        try:
+    try:
+        async with _consumer(settings, "tahvil-reporting-ends") as consumer:
+            partitions = [TopicPartition(*one) for one in await _partitions(settings)]
             begins = await consumer.beginning_offsets(partitions)
             ends = await consumer.end_offsets(partitions)
-        except KafkaError as error:
-            raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
+    except KafkaError as error:
+        raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
     return sum(
         max(0, end - max(begins[one], applied.get(tuple(one), 0))) for one, end in ends.items()
     )

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -94,6 +95,7 @@ class Telling:
         self._most_behind = most_behind
         self._count = count
         self._targets_at: datetime | None = None
+        self._failed: set[Issue | str] = set()
 
     async def run(self) -> None:
         """Look, for ever."""
@@ -108,7 +110,7 @@ class Telling:
         """Tell whom there is something to tell; how many messages that were."""
         now = await server_time(self._notices.database)
         people = await self._answers.people()
-        issues = await self._due(people, now)
+        issues = [one for one in await self._due(people, now) if one not in self._failed]
         marks = await self._notices.marks()
         targets = bool(self._limits.target) and (
             self._targets_at is None or now >= self._targets_at + TARGETS_EVERY
@@ -120,14 +122,31 @@ class Telling:
             return 0
         told = 0
         for issue in issues:
-            told += await self._send(issue, people, now)
+            told += await self._tried(issue, partial(self._send, issue, people, now))
         if marks:
-            told += await self._accounts(frozenset().union(*(m.accounts for m in marks)), now)
+            accounts = frozenset().union(*(mark.accounts for mark in marks))
+            told += await self._tried("accounts", partial(self._accounts, accounts, now))
             await self._notices.unmark(marks)
         if targets:
-            told += await self._targets(now)
             self._targets_at = now
+            told += await self._tried("targets", partial(self._targets, now))
         return told
+
+    async def _tried(self, what: Issue | str, tell: Callable[[], Awaitable[int]]) -> int:
+        """A bug in one of them keeps nobody else from being told, and figures from nobody.
+
+        A digest that failed is tried again by the next process.
+        """
+        try:
+            return await tell()
+        except Transient:
+            raise
+        except Exception:
+            name = what if isinstance(what, str) else f"{what.rhythm} digest to {what.span.until}"
+            log.exception("telling.failed", what=name)
+            self._count("failed")
+            self._failed.add(what)
+            return 0
 
     async def _due(self, people: People, now: datetime) -> list[Issue]:
         """Digests that are due. Whoever is new begins with the next one."""
@@ -182,13 +201,14 @@ class Telling:
     async def _accounts(self, accounts: frozenset[str], now: datetime) -> int:
         """Budgets and satisfaction of accounts of which something has changed."""
         told, all_ = 0, sorted(accounts)
+        today = now.astimezone(self._reading.world.zone).date()
         for start in range(0, len(all_), AT_ONCE):
             some = all_[start : start + AT_ONCE]
             budgets = await self._reading.budgets(some)
             satisfied = await self._reading.satisfied(some)
             standings = await self._reading.standings(some)
             found = [
-                alerts.budget(one, standings[one.budget.of].manager, self._limits, now)
+                alerts.budget(one, standings[one.budget.of].manager, self._limits, today)
                 for one in budgets
             ]
             found += [

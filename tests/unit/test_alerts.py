@@ -1,7 +1,7 @@
 """Alerts: two thresholds, so that what is near one of them is told once."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -33,6 +33,7 @@ from shared.working_time import Calendar
 from tests.support.system import PASSWORD
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+TODAY = NOW.date()
 WORLD = World(ZoneInfo("UTC"), Calendar.monday_to_friday("UTC"))
 HIGH, LOW = Band(100, 95), Band(50, 60)
 
@@ -99,15 +100,18 @@ def spent(amount: int, of: int = 1000, name: str = "2026-11") -> Spent:
 
 
 def test_a_budget_is_looked_at_in_its_time_and_a_fortnight_after() -> None:
-    look = budget(spent(1000), "mia", LIMITS, NOW)
+    look = budget(spent(1000), "mia", LIMITS, TODAY)
     assert look
     assert judged(Watched(), look.gauges).raised
-    assert not judged(Watched(), (budget(spent(999), "mia", LIMITS, NOW) or look).gauges).raised
-    late = datetime(2026, 12, 1, tzinfo=UTC) + NEWS
+    assert not judged(Watched(), (budget(spent(999), "mia", LIMITS, TODAY) or look).gauges).raised
+    late = date(2026, 12, 1) + NEWS
     assert budget(spent(1000), "mia", LIMITS, late - timedelta(days=1))
     assert budget(spent(1000), "mia", LIMITS, late) is None
-    assert budget(spent(1000, name="2026-12"), "mia", LIMITS, NOW) is None
-    nothing = budget(spent(0, of=0), "mia", LIMITS, NOW), budget(spent(1, of=0), "mia", LIMITS, NOW)
+    assert budget(spent(1000, name="2026-12"), "mia", LIMITS, TODAY) is None
+    nothing = (
+        budget(spent(0, of=0), "mia", LIMITS, TODAY),
+        budget(spent(1, of=0), "mia", LIMITS, TODAY),
+    )
     assert [judged(Watched(), one.gauges).raised for one in nothing if one] == [False, True]
 
 
@@ -192,7 +196,7 @@ def test_settings_name_the_thresholds() -> None:
     off = settings(alert_budget="none", alert_satisfaction="none", alert_fall="none",
                    alert_target="none", digests="none")  # fmt: skip
     assert off.rhythms == ()
-    assert budget(spent(5000), "mia", off.limits(), NOW) is None
+    assert budget(spent(5000), "mia", off.limits(), TODAY) is None
     assert satisfaction(drop(1), "mia", off.limits(), NOW) is None
     assert settings(digests="monthly").rhythms == ("monthly",)
     for name, value in (("alert_budget", "95/100"), ("alert_target", "95/90"),

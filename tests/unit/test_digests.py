@@ -139,7 +139,7 @@ async def letters(language: Language) -> dict[str, Letter]:
     drop = Drop(account="acme", said=of_acme.satisfaction)
     names = {"acme": "Acme <Corporation> & Sons"}
     for look in (
-        alerts.budget(spent, "mia", LIMITS, NOW),
+        alerts.budget(spent, "mia", LIMITS, NOW.date()),
         alerts.satisfaction(drop, "mia", LIMITS, NOW),
         alerts.target(risky, LIMITS, WORLD, NOW),
     ):
