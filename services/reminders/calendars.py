@@ -1,15 +1,14 @@
 """Whose working time it is: a person's own, the team's, the company's."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 
 from services.reminders.people import Person
 from services.reminders.policies import Wait
 from shared import working_time
 from shared.contracts.ids import derived
-from shared.working_time import Calendar
+from shared.working_time import Calendar, personal
 
 Interval = tuple[datetime, datetime]
 
@@ -40,7 +39,7 @@ class Calendars:
         hours = tuple(sorted(person.hours.items())) if person.hours else None
         if hours is None and person.time_zone in (None, calendar.time_zone):
             return calendar
-        return _own(calendar, person.time_zone, hours)
+        return personal(calendar, person.time_zone, hours)
 
     @property
     def digest(self) -> str:
@@ -110,15 +109,3 @@ def joined(intervals: Iterable[Interval]) -> list[Interval]:
         elif begin < end:
             found.append((begin, end))
     return found
-
-
-@lru_cache(maxsize=4096)
-def _own(
-    calendar: Calendar, time_zone: str | None, hours: tuple[tuple[str, tuple[str, ...]], ...] | None
-) -> Calendar:
-    own = replace(calendar, time_zone=time_zone or calendar.time_zone)
-    if hours is None:
-        return own
-    week = {day: list(ranges) for day, ranges in hours}
-    parsed = working_time.parse({"time_zone": own.time_zone, "week": week}, "hours")
-    return replace(own, week=parsed.week)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from services.reminders.calendars import Interval, stretched
 from shared.contracts.deadlines import DeadlineMoved, DeadlineSet
@@ -105,6 +106,8 @@ class Reminder:
     late_by: timedelta | None = None
     """How much later than it should the message comes; None: in time."""
     body: str | None = None
+    figures: Mapping[str, Any] | None = None
+    """What a notification has besides its body: lines, chart, sections, link, as the event has."""
     gathers: bool = False
     """Whether it is the envelope around others, a digest; `title` is their kind."""
     unreached: tuple[str, ...] = ()
@@ -204,6 +207,9 @@ def _kept(at: datetime) -> datetime:
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
+_FIGURES = {"lines", "chart", "sections", "link"}
+
+
 def notify(data: NotificationRequested) -> Reminder:
     """Turn another system's notification into a message."""
     return Reminder(
@@ -212,4 +218,8 @@ def notify(data: NotificationRequested) -> Reminder:
         kind=data.kind,
         title=data.title,
         body=data.body,
+        important=data.urgent,
+        figures=data.model_dump(include=_FIGURES)
+        if data.lines or data.chart or data.sections or data.link
+        else None,
     )

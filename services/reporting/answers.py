@@ -4,12 +4,16 @@ Everything that shows figures to a person goes through here.
 """
 
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import date
 
 from services.reporting import rights
 from services.reporting.customer import Customer
 from services.reporting.facts import Fact, Key
 from services.reporting.figures.catalogue import FIGURES
 from services.reporting.figures.declaration import Figure
+from services.reporting.issues import Span
+from services.reporting.movers import Counted, Shares
 from services.reporting.plans import Attainment, Spent
 from services.reporting.questions import (
     JOINED,
@@ -26,6 +30,8 @@ from services.reporting.repository import Repository
 from services.reporting.rights import Viewer
 
 JALALI = "jalali_month"
+AT_ONCE = 1000
+"""Facts in memory."""
 
 
 class Answers:
@@ -114,17 +120,41 @@ class Answers:
         """Products for an account that the viewer sees. They tell of no other account."""
         return await self._reading.whitespace(customer)
 
-    async def attainment(self, viewer: Viewer) -> list[Attainment]:
-        """Targets of the people whose figures the viewer sees."""
-        return [one for one in await self._reading.attainment() if viewer.sees(one.target.of)]
+    async def attainment(self, viewer: Viewer, on: date | None = None) -> list[Attainment]:
+        """Targets of the people whose figures the viewer sees; those that run on a day."""
+        return [one for one in await self._reading.attainment(on) if viewer.sees(one.target.of)]
 
-    async def budgets(self, viewer: Viewer) -> list[Spent]:
-        """Budgets of the accounts that the viewer sees."""
-        found = await self._reading.budgets()
-        if viewer.whose is None:
-            return found
-        own = await self.own_accounts(viewer)
-        return [one for one in found if one.budget.of in own]
+    async def budgets(self, viewer: Viewer, on: date | None = None) -> list[Spent]:
+        """Budgets of the accounts that the viewer sees; those that run on a day."""
+        own = None if viewer.whose is None else await self.own_accounts(viewer)
+        return await self._reading.budgets(own, on)
+
+    async def shares(
+        self, counted: Sequence[Counted], viewer: Viewer, now: Span, before: Span
+    ) -> Shares:
+        """What each account that the viewer sees added to figures, in a time and the one before.
+
+        Where that is everybody's, all facts of the kinds are looked at: it is for now and then.
+        """
+        slot = await self._repository.live()
+        own = None if viewer.whose is None else await self.own_accounts(viewer)
+        shares = Shares(counted, now, before)
+        for kind in sorted({FIGURES[one.figure].of for one in counted}):
+            facts: list[Fact] = []
+            async for fact in self._repository.between(slot, kind, before.since, now.until, own):
+                facts.append(fact)
+                if len(facts) == AT_ONCE:
+                    await self._share(shares, facts)
+                    facts = []
+            await self._share(shares, facts)
+        return shares
+
+    async def _share(self, shares: Shares, facts: Sequence[Fact]) -> None:
+        accounts = {fact.account for fact in facts if fact.account}
+        standings = await self._reading.standings(accounts)
+        world = replace(self._reading.world, standings=standings)
+        for fact in facts:
+            shares.add(fact, world)
 
     async def names(self, by: Sequence[str]) -> dict[str, dict[str, str]]:
         """What people are called, for those dimensions whose values are people."""

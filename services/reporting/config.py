@@ -6,10 +6,12 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import AnyHttpUrl, Field
+from pydantic import AnyHttpUrl, Field, StringConstraints
 
 from services.reporting import rates
+from services.reporting.alerts import Band, Limits
 from services.reporting.figures.declaration import World
+from services.reporting.issues import RHYTHMS, Rhythm
 from services.reporting.rates import Rates
 from services.reporting.reading import Selling
 from shared import working_time
@@ -17,6 +19,12 @@ from shared.config import ServiceSettings
 from shared.errors import Misconfigured
 from shared.signing import Keys, split
 from shared.working_time import Calendar
+
+Rhythms = Annotated[
+    str, StringConstraints(pattern=r"^(none|(weekly|monthly)( (weekly|monthly))?)$")
+]
+Pair = Annotated[str, StringConstraints(pattern=r"^(none|[0-9]{1,4}/[0-9]{1,4})$")]
+"""Of two thresholds: where an alert begins, and where it ends."""
 
 
 class Settings(ServiceSettings):
@@ -46,6 +54,42 @@ class Settings(ServiceSettings):
         "opportunities", description="what counts for targets: opportunities or deals won"
     )
 
+    digests: Rhythms = Field(
+        "weekly monthly", description="which digests managers get, separated by a space; none: none"
+    )
+    alert_budget: Pair = Field(
+        "100/95",
+        description="percent of a budget spent from which its manager is told / below which "
+        "the next time is another alert; none: no such alert",
+    )
+    alert_satisfaction: Pair = Field(
+        "50/60", description="satisfaction below which / from which on, likewise"
+    )
+    alert_fall: Pair = Field(
+        "20/10", description="points below the mean of the three times before, likewise"
+    )
+    alert_target: Pair = Field(
+        "90/95", description="percent of a target, at the pace so far, likewise"
+    )
+    alert_target_from: int = Field(
+        20, ge=0, le=100, description="percent of a target's time before which nobody is told"
+    )
+
+    @property
+    def rhythms(self) -> tuple[Rhythm, ...]:
+        """Which digests there are."""
+        return tuple(one for one in RHYTHMS if one in self.digests.split())
+
+    def limits(self) -> Limits:
+        """When alerts are raised; `Misconfigured` names the setting whose thresholds make none."""
+        return Limits(
+            budget=_band("alert_budget", self.alert_budget, high=True),
+            satisfaction=_band("alert_satisfaction", self.alert_satisfaction, high=False),
+            fall=_band("alert_fall", self.alert_fall, high=True),
+            target=_band("alert_target", self.alert_target, high=False),
+            target_from=self.alert_target_from,
+        )
+
     @property
     def keys(self) -> tuple[str, ...]:
         """Keys of passes and cookies, the one that signs first."""
@@ -69,6 +113,19 @@ class Settings(ServiceSettings):
             return Calendar.monday_to_friday("UTC")
         content = _mapping(self.calendar, "TAHVIL_CALENDAR")
         return working_time.parse(content, str(self.calendar))
+
+
+def _band(name: str, text: str, *, high: bool) -> Band | None:
+    if text == "none":
+        return None
+    band = Band(*(int(part) for part in text.split("/")))
+    if (band.begins > band.ends) != high or band.begins == band.ends:
+        below = "below" if high else "above"
+        raise Misconfigured(
+            f"TAHVIL_{name.upper()}: the second number must be {below} the first, so that what "
+            "is near the first is not told again and again"
+        )
+    return band
 
 
 def _mapping(file: Path, variable: str) -> Mapping[str, object]:

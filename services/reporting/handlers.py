@@ -1,11 +1,11 @@
 """Events in, changes of facts and counters out."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from typing_extensions import override
 
 from services.reporting.domain import Fold
-from services.reporting.facts import Key
+from services.reporting.facts import Fact, Key
 from services.reporting.figures.declaration import World
 from services.reporting.repository import Repository
 from services.reporting.told import tells
@@ -15,7 +15,8 @@ from shared.records import Work
 
 SlotOf = Callable[[Session], Awaitable[str]]
 """Where to write, asked in the transaction that writes."""
-
+Mark = Callable[[Mapping[Key, Fact], Session], Awaitable[None]]
+"""Hears which facts are others now, in the transaction that stores them."""
 
 MOST = 5000
 """Facts that may count otherwise because customers changed hands in a batch: more of them, and
@@ -29,8 +30,12 @@ class TooMuch(Exception):
 class ReportingWork(Work):
     """The reporting service's share of one transaction. It publishes nothing."""
 
-    def __init__(self, repository: Repository, world: World, slot_of: SlotOf) -> None:
+    def __init__(
+        self, repository: Repository, world: World, slot_of: SlotOf, mark: Mark | None = None
+    ) -> None:
+        """`mark`: who is to be alerted is looked up elsewhere; a rebuild alerts nobody."""
         self._repository = repository
+        self._mark = mark
         self._slot_of = slot_of
         self._fold = Fold(world)
         self._slot = ""
@@ -60,6 +65,8 @@ class ReportingWork(Work):
     @override
     async def save(self, session: Session) -> None:
         await self._repository.save(self._slot, self._fold, session)
+        if self._mark:
+            await self._mark(self._fold.changed, session)
 
 
 def _account_keys(accounts: Iterable[str | None]) -> set[Key]:

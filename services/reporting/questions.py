@@ -8,6 +8,7 @@ from decimal import localcontext
 from services.reporting.figures.declaration import Amount, Figure
 from services.reporting.periods import months
 from services.reporting.standing import NONE
+from shared.pages.catalog import Language
 
 TIMES = ("day", "month", "jalali_month")
 """By what every figure can be broken down besides its dimensions."""
@@ -49,6 +50,11 @@ class Person:
     reports_to: str | None
     roles: tuple[str, ...] = ()
     active: bool = True
+    language: Language = "en"
+    time_zone: str | None = None
+    """Where the directory says one; none: that of the company's calendar."""
+    hours: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """The own working week, by day; none: the company's."""
 
 
 People = Mapping[str, Person]

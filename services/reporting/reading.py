@@ -1,13 +1,13 @@
 """The way to figures for everything that shows them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
 from services.reporting.customer import Customer, customer
-from services.reporting.facts import Key
+from services.reporting.facts import Fact, Key
 from services.reporting.figures.catalogue import FIGURES
 from services.reporting.figures.declaration import Figure, World
 from services.reporting.plans import Attainment, Plan, Spent, attained, plan
@@ -27,7 +27,7 @@ from services.reporting.questions import (
 )
 from services.reporting.rates import Rates
 from services.reporting.repository import Repository
-from services.reporting.standing import standing
+from services.reporting.standing import Standing, standing
 from shared.contracts.topics import Topic
 
 Selling = Literal["opportunities", "deals"]
@@ -63,6 +63,11 @@ class Reading:
         self._rates = rates
         self._selling = selling
         self._known = _Known()
+
+    @property
+    def world(self) -> World:
+        """What besides facts decides where they count."""
+        return self._world
 
     @property
     def currency(self) -> str | None:
@@ -109,11 +114,15 @@ class Reading:
             self._known = _Known(position, await self._people())
         return self._known.people
 
-    async def attainment(self) -> list[Attainment]:
-        """All targets, the newest first, and how they stand."""
+    async def attainment(self, on: date | None = None) -> list[Attainment]:
+        """All targets, or those that run on a day, the newest first, and how they stand."""
         slot = await self._repository.live()
         facts = (await self._repository.of_kind(slot, "target")).values()
-        targets = [plan(fact, "manager") for fact in facts]
+        targets = [
+            found
+            for found in (plan(fact, "manager") for fact in facts)
+            if on is None or found.period.since <= on <= found.period.until
+        ]
         sold: dict[tuple[str, str, str], Decimal] = {}
         for period in {target.period for target in targets}:
             question = Question(
@@ -135,11 +144,23 @@ class Reading:
             for target in _newest_first(targets)
         ]
 
-    async def budgets(self) -> list[Spent]:
-        """All budgets, the newest first, and what was spent of them."""
+    async def budgets(
+        self, of: Collection[str] | None = None, on: date | None = None
+    ) -> list[Spent]:
+        """Budgets of these accounts, or all, and what was spent of them; those that run on a day.
+
+        The newest first.
+        """
         slot = await self._repository.live()
-        facts = (await self._repository.of_kind(slot, "budget")).values()
-        budgets = [plan(fact, "account") for fact in facts]
+        if of is None:
+            facts = await self._repository.of_kind(slot, "budget")
+        else:
+            facts = await self._repository.of_accounts(slot, of, kinds=["budget"])
+        budgets = [
+            found
+            for found in (plan(fact, "account") for fact in facts.values())
+            if on is None or found.period.since <= on <= found.period.until
+        ]
         spent: dict[tuple[str, str, str], Decimal] = {}
         for period in {budget.period for budget in budgets}:
             question = Question(
@@ -158,6 +179,22 @@ class Reading:
             )
             for budget in _newest_first(budgets)
         ]
+
+    async def satisfied(self, accounts: Collection[str]) -> dict[str, Customer]:
+        """Of customers who ever said how satisfied they are: what they said, and whose they are."""
+        slot = await self._repository.live()
+        said = await self._repository.of_accounts(slot, accounts, kinds=["satisfaction"])
+        facts: dict[str, list[Fact]] = {}
+        for fact in said.values():
+            facts.setdefault(str(fact.account), []).append(fact)
+        own = await self.standings(facts)
+        return {one: customer(one, facts[one], own[one], self._now()) for one in facts}
+
+    async def standings(self, accounts: Iterable[str]) -> dict[str, Standing]:
+        """How accounts stand, one that nothing is known of too."""
+        keys = [Key("account", account) for account in accounts]
+        known = await self._repository.facts(await self._repository.live(), keys)
+        return {key.id: standing(known.get(key)) for key in keys}
 
     async def customer(self, account: str) -> Customer | None:
         """One customer, whole; None if nothing is known of it."""
@@ -205,6 +242,9 @@ class Reading:
                 reports_to=fact.get("reports_to"),
                 roles=tuple(fact.get("roles") or ()),
                 active=bool(fact.get("active")),
+                language=fact.get("language") or "en",
+                time_zone=fact.get("time_zone"),
+                hours=tuple((day, tuple(ranges)) for day, ranges in fact.get("hours") or ()),
             )
             for key, fact in (await self._repository.of_kind(slot, "person")).items()
         }

@@ -108,26 +108,47 @@ class Topics:
         self._assigned = wanted
 
 
+async def uncounted(settings: KafkaSettings, applied: Mapping[Partition, int]) -> int:
+    """How many records there are that figures do not have yet, over all replicas."""
+    try:
+        async with _consumer(settings, "tahvil-reporting-ends") as consumer:
+            partitions = [TopicPartition(*one) for one in await _partitions(settings)]
+            begins = await consumer.beginning_offsets(partitions)
+            ends = await consumer.end_offsets(partitions)
+    except KafkaError as error:
+        raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
+    return sum(
+        max(0, end - max(begins[one], applied.get(tuple(one), 0))) for one, end in ends.items()
+    )
+
+
 @contextlib.asynccontextmanager
-async def topics(
-    settings: KafkaSettings, at: Mapping[Partition, int], *, partial: bool
-) -> AsyncIterator[Topics]:
-    """A reader of the topics; it belongs to no group and commits nothing."""
+async def _consumer(settings: KafkaSettings, name: str) -> AsyncIterator[Consumer]:
+    """One that belongs to no group and commits nothing."""
     consumer = Consumer(
         **connection(settings),
-        client_id="tahvil-reporting-rebuild",
+        client_id=name,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         max_partition_fetch_bytes=FETCH_BYTES,
     )
-    found = Topics(consumer)
-    partitions = await _partitions(settings)
-    await consumer.start()
     try:
-        await found.open(partitions, at, partial=partial)
-        yield found
+        await consumer.start()
+        yield consumer
     finally:
         await consumer.stop()
+
+
+@contextlib.asynccontextmanager
+async def topics(
+    settings: KafkaSettings, at: Mapping[Partition, int], *, partial: bool
+) -> AsyncIterator[Topics]:
+    """A reader of the topics."""
+    partitions = await _partitions(settings)
+    async with _consumer(settings, "tahvil-reporting-rebuild") as consumer:
+        found = Topics(consumer)
+        await found.open(partitions, at, partial=partial)
+        yield found
 
 
 async def _partitions(settings: KafkaSettings) -> list[Partition]:

@@ -3,17 +3,17 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
 
+from services.reporting.documents import from_fact, held, id_of, to_fact
 from services.reporting.domain import Fold, Shares
-from services.reporting.facts import Fact, Key, Stamp, digest
+from services.reporting.facts import Fact, Key, digest, micros
 from services.reporting.figures.catalogue import FIGURES, OF_STANDING
 from services.reporting.figures.declaration import Amount, Figure, Unit
 from services.reporting.periods import months
 from services.reporting.questions import Row, summed
-from services.reporting.standing import standing
 from services.reporting.told import SEPARATOR
 from shared.contracts.topics import Topic
 from shared.mongo import (
@@ -39,6 +39,13 @@ _BY_MANAGER = [("manager", 1), *_BY_NAME]
 FEW = 100
 """Managers whose accounts are merged from as many places of an index. Those of more are most of
 all: they are found sooner by going through all by name. MongoDB merges 200 at most."""
+WHEN: Mapping[str, Sequence[str]] = {
+    "deal": ("closed_at",),
+    "dispute": ("opened_at", "resolved_at"),
+    "satisfaction": ("at",),
+    "deadline": ("due_at",),
+}
+"""Fields of facts that say when they count."""
 
 OF_SLOT: Mapping[str, Sequence[IndexModel]] = {
     "facts": [
@@ -90,7 +97,7 @@ class Repository:
         self, slot: str, keys: Iterable[Key], session: Session | None = None
     ) -> dict[Key, Fact]:
         """Those of these facts of which something is known."""
-        ids = [_id(key) for key in keys]
+        ids = [id_of(key) for key in keys]
         if not ids:
             return {}
         return await self._facts(slot, {"_id": {"$in": ids}}, session)
@@ -110,25 +117,24 @@ class Repository:
 
     async def of_kind(self, slot: str, kind: str) -> dict[Key, Fact]:
         """All facts of a kind."""
-        first = f"{kind}{SEPARATOR}"
-        return await self._facts(slot, {"_id": {"$gte": first, "$lt": f"{first}\U0010ffff"}})
+        return await self._facts(slot, {"_id": _of_kind(kind)})
 
     async def _facts(
         self, slot: str, query: Mapping[str, Any], session: Session | None = None
     ) -> dict[Key, Fact]:
         rows = await find(self._database[f"facts_{slot}"], query, session=session)
-        found = (_fact(row) for row in rows)
+        found = (to_fact(row) for row in rows)
         return {fact.key: fact for fact in found}
 
     async def save(self, slot: str, fold: Fold, session: Session) -> None:
         """Replace the facts that changed; add the changes to the counters."""
         facts: list[ReplaceOne[Document] | InsertOne[Document] | UpdateOne] = [
-            ReplaceOne({"_id": _id(key)}, _document(fact))
+            ReplaceOne({"_id": id_of(key)}, from_fact(fact))
             if key in fold.facts
-            else InsertOne(_document(fact))
+            else InsertOne(from_fact(fact))
             for key, fact in sorted(fold.changed.items())
         ]
-        facts += [_held(key) for key in sorted(fold.leaned_on())]
+        facts += [held(key) for key in sorted(fold.leaned_on())]
         writing = asyncio.create_task(
             write(self._database[f"facts_{slot}"], facts, session=session)
         )
@@ -198,6 +204,23 @@ class Repository:
         async for row in aggregated(self._database[f"counters_{slot}"], pipeline):
             yield _row(row, figure)
 
+    async def between(
+        self, slot: str, kind: str, since: date, until: date, accounts: Collection[str] | None
+    ) -> AsyncIterator[Fact]:
+        """Facts of these accounts, or all, that may count on these days anywhere in the world."""
+        day = timedelta(days=1)
+        first, last = (
+            micros(datetime.combine(on, time(), UTC)) for on in (since - day, until + 2 * day)
+        )
+        bounds = {"$gte": first, "$lt": last}
+        query: Document = {"$or": [{f"values.{name}": bounds} for name in WHEN[kind]]}
+        if accounts is None:
+            query["_id"] = _of_kind(kind)
+        else:
+            query |= {"account": {"$in": sorted(accounts)}, "kind": kind}
+        async for row in stream(self._database[f"facts_{slot}"], query, sort=[("_id", 1)]):
+            yield to_fact(row)
+
     async def position(self, of: Topic | None = None) -> str:
         """Names all that is stored as it is now: it changes with every batch and rebuild.
 
@@ -229,7 +252,7 @@ class Repository:
         if after:
             name, id_ = after
             query["search"] = {**query.get("search", {}), "$gte": name}
-            further = {"$gt": _id(Key("account", id_))}
+            further = {"$gt": id_of(Key("account", id_))}
             query["$or"] = [{"search": {"$gt": name}}, {"_id": further}]
         few = managers is not None and len(managers) <= FEW
         rows = await find(
@@ -239,7 +262,12 @@ class Repository:
             limit=limit,
             hint=_BY_MANAGER if few else _BY_NAME,
         )
-        return [_fact(row) for row in rows]
+        return [to_fact(row) for row in rows]
+
+
+def _of_kind(kind: str) -> Document:
+    first = f"{kind}{SEPARATOR}"
+    return {"$gte": first, "$lt": f"{first}\U0010ffff"}
 
 
 def _managed_by(managers: Collection[str] | None) -> Document:
@@ -340,44 +368,3 @@ def _increments(changes: Shares) -> list[UpdateOne]:
         )
         for id_, change in sums.items()
     ]
-
-
-def _id(key: Key) -> str:
-    return SEPARATOR.join(key)
-
-
-def _held(key: Key) -> UpdateOne:
-    """Writes a fact as it is, so that who changes it in another transaction collides."""
-    nothing = _document(Fact(key))
-    return UpdateOne(
-        {"_id": nothing.pop("_id")}, {"$inc": {"held": 1}, "$setOnInsert": nothing}, upsert=True
-    )
-
-
-def _document(fact: Fact) -> Document:
-    stamps = list({id(stamp): stamp for stamp in fact.stamps.values()}.values())
-    numbers = {id(stamp): number for number, stamp in enumerate(stamps)}
-    document: Document = {
-        "_id": _id(fact.key),
-        "kind": fact.key.kind,
-        "values": fact.values,
-        "stamps": [list(stamp) for stamp in stamps],
-        # Most of a fact was said by one event: only what others said names its stamp.
-        "by": {name: n for name, stamp in fact.stamps.items() if (n := numbers[id(stamp)])}
-        if len(stamps) > 1
-        else {},
-    }
-    if fact.account:
-        document["account"] = fact.account
-    if fact.key.kind == "account":
-        stands = standing(fact)  # by whose accounts they are, and by name, they are looked for
-        document |= {"manager": stands.manager, "search": stands.name.casefold()}
-    return document
-
-
-def _fact(row: Document) -> Fact:
-    kind, _, id_ = row["_id"].partition(SEPARATOR)
-    stamps = [Stamp(*stamp) for stamp in row["stamps"]]
-    by = row["by"]
-    values = row["values"]
-    return Fact(Key(kind, id_), values, {name: stamps[by.get(name, 0)] for name in values})

@@ -220,7 +220,16 @@ def _planned(kind: str, whose: str) -> Says:
 
 def _upserted(data: directory.PersonUpserted, _: Stamp) -> tuple[Tell, ...]:
     roles = [role.value for role in data.roles]
-    fields = {"name": data.name, "reports_to": data.reports_to, "active": 1, "roles": roles}
+    hours = [[day, list(ranges)] for day, ranges in sorted((data.hours or {}).items())]
+    fields = {
+        "name": data.name,
+        "reports_to": data.reports_to,
+        "active": 1,
+        "roles": roles,
+        "language": data.language,
+        "time_zone": data.time_zone if "time_zone" in data.model_fields_set else None,
+        "hours": hours,
+    }
     return (Tell(Key("person", data.person_id), fields),)
 
 

@@ -39,7 +39,7 @@ PUBLISHES: Mapping[str, tuple[Topic, ...]] = MappingProxyType(
     {
         "handoff": (Topic.HANDOFFS, *INTAKE),
         "reminders": (Topic.REMINDERS, Topic.DEADLINES),
-        "reporting": (),
+        "reporting": (Topic.NOTIFICATIONS,),
     }
 )
 """Which topics each service publishes. Other systems publish to the rest, and to `deadlines`."""

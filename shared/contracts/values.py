@@ -60,6 +60,13 @@ def _name(text: str) -> str:
     raise _wrong("must be 1 to 200 printable characters, with no spaces at its ends")
 
 
+def _shown(text: str) -> str:
+    if len(text) > 204:
+        raise _wrong("must be at most 200 characters, and marks of direction at its ends")
+    _name(text.strip("\u200e\u200f"))
+    return text
+
+
 def _text(text: str) -> str:
     if len(text) > 10_000 or "\0" in text:
         raise _wrong("must be at most 10000 characters, without the character NUL")
@@ -123,6 +130,12 @@ Name: TypeAlias = Annotated[
     AfterValidator(_name),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200}),
 ]
+Shown: TypeAlias = Annotated[
+    str,
+    AfterValidator(_shown),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 204}),
+]
+"""A number as people read it: like a name, but marks of direction may stand at its ends."""
 Text: TypeAlias = Annotated[
     str, AfterValidator(_text), WithJsonSchema({"type": "string", "maxLength": 10_000})
 ]

@@ -78,6 +78,14 @@ class Writer:
         }
         return _filled(self.words.gettext(message), inner)
 
+    def plain(self, message: str, **values: str | int | Decimal) -> str:
+        """A message as plain text, for mail. Text put into it stands as it is."""
+        inner = {
+            name: undirected(value) if isinstance(value, str) else self.number(value)
+            for name, value in values.items()
+        }
+        return self.words.gettext(message) % inner
+
     def _inner(self, value: object) -> Markup:
         match value:
             case Markup():

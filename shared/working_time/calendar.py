@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from typing import Any, Self, TypeAlias
@@ -134,6 +134,19 @@ def parse(data: Mapping[str, Any], where: str) -> Calendar:
         )
     except ValueError as error:
         raise Misconfigured(f"{where}: {error}") from None
+
+
+@lru_cache(maxsize=4096)
+def personal(
+    calendar: Calendar, time_zone: str | None, hours: tuple[tuple[str, tuple[str, ...]], ...] | None
+) -> Calendar:
+    """Somebody's own: in the own time zone, with own hours by day, and this one's holidays."""
+    own = replace(calendar, time_zone=time_zone or calendar.time_zone)
+    if hours is None:
+        return own
+    week = {day: list(ranges) for day, ranges in hours}
+    parsed = parse({"time_zone": own.time_zone, "week": week}, "hours")
+    return replace(own, week=parsed.week)
 
 
 def _again(*values: Any) -> Calendar:

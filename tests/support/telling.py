@@ -1,7 +1,7 @@
 """Any event of any type, as a strategy; and reporting's work on a store in memory."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import localcontext
 from typing import Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo
@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from services.reporting.domain import Counter, Fold
-from services.reporting.facts import Fact, Key
+from services.reporting.facts import Fact, Key, micros
 from services.reporting.figures.catalogue import OF_STANDING
 from services.reporting.figures.declaration import Amount, Figure, World
 from services.reporting.handlers import ReportingWork
 from services.reporting.periods import months
 from services.reporting.questions import Row, summed
+from services.reporting.repository import WHEN
+from services.reporting.standing import standing
 from shared.contracts.event import Event, EventData
 from shared.contracts.registry import EVENTS
 from shared.contracts.topics import Topic
@@ -129,8 +131,9 @@ class Stored:
     async def live(self, _: Any = None) -> str:
         return "a"
 
-    async def position(self, _: Topic | None = None) -> str:
-        return repr([fact for key, fact in self.facts_kept.items() if key.kind == "person"])
+    async def position(self, of: Topic | None = None) -> str:
+        people = [fact for key, fact in self.facts_kept.items() if key.kind == "person"]
+        return repr(people) if of else str(len(self.facts_kept))
 
     async def facts(self, _: str, keys: Iterable[Key], __: Any = None) -> dict[Key, Fact]:
         return {key: self.facts_kept[key] for key in keys if key in self.facts_kept}
@@ -175,6 +178,26 @@ class Stored:
                 sums = dict(zip((m.name for m in figure.measures), measures, strict=True))
                 found.append(Row({of: has[of] for of in by}, sums))
         return summed(found, by)
+
+    async def between(
+        self, _: str, kind: str, since: date, until: date, accounts: Collection[str] | None
+    ) -> AsyncIterator[Fact]:
+        day = timedelta(days=1)
+        first, last = (
+            micros(datetime.combine(on, time(), UTC)) for on in (since - day, until + 2 * day)
+        )
+        for key, fact in sorted(self.facts_kept.items()):
+            mine = accounts is None or fact.account in accounts
+            times = [fact.get(name) for name in WHEN.get(kind, ())]
+            if key.kind == kind and mine and any(at and first <= at < last for at in times):
+                yield fact
+
+    async def managed(self, _: str, managers: Collection[str] | None) -> set[str]:
+        return {
+            key.id
+            for key, fact in self.facts_kept.items()
+            if key.kind == "account" and (managers is None or standing(fact).manager in managers)
+        }
 
     async def save(self, _: str, fold: Fold, __: Any = None) -> None:
         self.facts_kept |= fold.changed

@@ -17,7 +17,7 @@ PAGES = (
     Path("services/reminders/pages"),
     REPORTING,
 )
-KEYWORDS = {"say": None, "label": None, "N_": None, "say_many": (1, 2)}
+KEYWORDS = {"say": None, "label": None, "plain": None, "N_": None, "say_many": (1, 2)}
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 HEADER = """\
 # The pages in Persian. `make words` brings it up to their messages.

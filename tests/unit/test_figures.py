@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.reporting.documents import from_fact, to_fact
 from services.reporting.domain import Counter, shares
 from services.reporting.figures.catalogue import FIGURES
 from services.reporting.figures.declaration import World
@@ -19,7 +20,6 @@ from services.reporting.handlers import TooMuch
 from services.reporting.questions import Question, Row, Unanswerable
 from services.reporting.questions import summed as summed_up
 from services.reporting.reading import Reading
-from services.reporting.repository import _document, _fact
 from services.reporting.standing import standing
 from services.reporting.told import SAYS, Refused
 from shared.contracts.accounts import TargetSet
@@ -240,7 +240,7 @@ async def test_any_order_any_repetition_and_any_batches_give_the_same(
 @given(events())
 async def test_a_fact_is_stored_as_it_is(history: list[Event]) -> None:
     for fact in (await applied([history])).facts_kept.values():
-        assert _fact(bson.decode(bson.encode(_document(fact)))) == fact
+        assert to_fact(bson.decode(bson.encode(from_fact(fact)))) == fact
 
 
 @settings(deadline=None, max_examples=30)

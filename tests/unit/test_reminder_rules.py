@@ -1,22 +1,28 @@
 """When deadlines are due: pauses, moves, ends. With no server and no clock."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import bson
 import pytest
 
+from services.reminders import documents
 from services.reminders.calendars import LATEST, Calendars, earlier, later
 from services.reminders.domain import (
     Deadline,
     Status,
     end,
     move,
+    notify,
     pause,
     reckoned,
     resume,
 )
 from services.reminders.people import Person, above
 from services.reminders.policies import Wait
+from shared.contracts.cloudevents import decode
 from shared.contracts.deadlines import DeadlineMoved
+from shared.contracts.notifications import NotificationRequested
 from shared.working_time import Calendar
 from tests.support.builders import NOON
 
@@ -182,3 +188,28 @@ def test_other_calendars_have_another_digest() -> None:
     assert one.digest == again.digest
     assert one.digest != Calendars(company=OFFICE, named={"x": OFFICE}).digest
     assert one.digest != Calendars().digest
+
+
+def asked(name: str) -> NotificationRequested:
+    folder = Path("tests/contracts/golden/notifications")
+    data = decode(folder.name, (folder / f"{name}.json").read_bytes(), []).data
+    assert isinstance(data, NotificationRequested)
+    return data
+
+
+def test_a_notification_with_figures_is_kept_whole() -> None:
+    plain, figures = asked("notification.requested"), asked("notification.requested.figures")
+    assert notify(plain).figures is None
+    made = notify(figures)
+    assert made.figures
+    assert made.figures["lines"][0]["value"] == "12,300 EUR"
+    stored = bson.decode(bson.encode(documents.from_reminder(made)))
+    kept = documents.to_reminder(stored).figures
+    assert kept == bson.decode(bson.encode(dict(made.figures)))
+    assert kept["link"]["address"] == "https://reports.example.com/pages"
+
+
+def test_what_is_urgent_is_not_held_back() -> None:
+    data = asked("notification.requested")
+    assert not notify(data).important
+    assert notify(data.model_copy(update={"urgent": True})).important

@@ -38,6 +38,8 @@ Form = Literal["mail.txt", "mail.html", "chat.txt"]
 
 LISTED = 50
 """What a digest names; the rest it counts."""
+BLOCKS = 20
+"""Length of the longest bar in plain text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +151,27 @@ def _about(reminder: Reminder, letter: Letter, links: Links) -> dict[str, Any]:
         "was_due": reminder.old_due_at
         and language.moment(reminder.old_due_at, to.language, to.time_zone),
         "body_lines": (reminder.body or "").splitlines(),
+        "figures": _figures(reminder.figures),
         "unreached": gone and letter.names.get(gone, gone),
         "reason": reminder.reason and one_line(reminder.reason),
     }
+
+
+def _figures(figures: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """As the templates need them: the bars of a chart also as blocks, for plain text."""
+    chart = figures and figures["chart"]
+    if not figures or not chart:
+        return figures
+    longest = max(len(bar["label"]) for bar in chart["bars"])
+    bars = [
+        {
+            **bar,
+            "padded": bar["label"].ljust(longest),
+            "blocks": "█" * -(-bar["part"] * BLOCKS // 100) or "·",
+        }
+        for bar in chart["bars"]
+    ]
+    return {**figures, "chart": {**chart, "bars": bars}}
 
 
 def environment(name: str, *, html: bool) -> SandboxedEnvironment:

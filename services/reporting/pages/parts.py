@@ -159,6 +159,14 @@ class Cell:
     """0 to 100 and above: shown as a bar, too."""
 
 
+def signed(reader: Reader, value: int | Decimal, currency: str | None = None) -> str:
+    """A change, with its sign before it in every direction of writing."""
+    sign = "+" if value > 0 else "\u2212" if value < 0 else ""
+    size = -value if value < 0 else value
+    text = str(reader.money(Decimal(size), currency)) if currency else reader.writer.number(size)
+    return f"\u200e{sign}{text}" if reader.writer.language == "fa" else f"{sign}{text}"
+
+
 def figure(text: str | Markup, tone: Tone = "plain", href: str | None = None) -> Cell:
     """A cell with a number."""
     return Cell(text=text, number=True, tone=tone, href=href)
@@ -291,7 +299,7 @@ def rest(people: Sized, reader: Reader) -> Markup | None:
     if more <= 0:
         return None
     return reader.writer.say_many(
-        "One more is in the workbook; choose above whose team to look at.",
+        "%(number)s more is in the workbook; choose above whose team to look at.",
         "%(number)s more are in the workbook; choose above whose team to look at.",
         more,
     )
