@@ -1,6 +1,6 @@
 """Reads a topic from its beginning to where it ends now."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -17,6 +17,12 @@ Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 
 async def records(settings: KafkaSettings, topic: str) -> list[Record]:
     """All records of a topic, in the order of their timestamps."""
+    found = [record async for record in stream(settings, topic)]
+    return sorted(found, key=lambda record: record.timestamp)
+
+
+async def stream(settings: KafkaSettings, topic: str) -> AsyncIterator[Record]:
+    """All records of a topic, one after the other."""
     consumer = AIOKafkaConsumer(
         **connection(settings), auto_offset_reset="earliest", enable_auto_commit=False
     )
@@ -26,12 +32,11 @@ async def records(settings: KafkaSettings, topic: str) -> list[Record]:
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
-        found: list[Record] = []
         # By position, not by count: compaction and retention leave gaps.
         while any([await consumer.position(one) < end for one, end in ends.items()]):
             for some in (await consumer.getmany(timeout_ms=500)).values():
-                found += some
-        return sorted(found, key=lambda record: record.timestamp)
+                for record in some:
+                    yield record
     finally:
         await consumer.stop()
 

@@ -7,6 +7,7 @@ from services.reporting.answers import Answers
 from services.reporting.config import Settings
 from services.reporting.domain import defined
 from services.reporting.doors import Doors
+from services.reporting.erasing import ERASING
 from services.reporting.figures.catalogue import FIGURES
 from services.reporting.generations import Generations
 from services.reporting.handlers import ReportingWork
@@ -56,5 +57,6 @@ def build(plumbing: Plumbing[Settings]) -> Service:
         indexes=INDEXES,
         router=router,
         loops=(live.run,),
+        erasing=ERASING,
         check=generations.begin,
     )
