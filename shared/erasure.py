@@ -28,6 +28,8 @@ TEXTS = frozenset(
 )
 """Fields of events that people fill as they like."""
 _LONGEST = 200  # of what is a name, such as a title
+_NO_LETTERS = dict.fromkeys([*range(32), 0xFFFD], " ")
+"""Control characters, and what stands for bytes that are no text."""
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
@@ -175,7 +177,8 @@ def _text(value: Any, search: Search) -> Any:
 def readable(content: bytes | None) -> str:
     """Bytes of a record as text to search in; letters that JSON has escaped are letters again."""
     text = (content or b"").decode(errors="replace")
-    return _ESCAPE.sub(lambda found: chr(int(found.group(1), 16)), text)
+    letters = _ESCAPE.sub(lambda found: chr(int(found.group(1), 16)), text)
+    return letters.translate(_NO_LETTERS)
 
 
 def emptied(letter: Mapping[str, Any], known: Iterable[Sought]) -> dict[str, Any] | None:
