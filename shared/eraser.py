@@ -99,10 +99,19 @@ class Record:
 class Eraser:
     """One a process; any number of replicas may sweep the same erasure."""
 
-    def __init__(self, *, database: Database, outbox: Outbox, keys: Keys, erasing: Erasing) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        outbox: Outbox,
+        keys: Keys,
+        erasing: Erasing,
+        settled: timedelta = SETTLED,
+    ) -> None:
         self._database = database
         self._outbox = outbox
         self._keys = keys
+        self._settled = settled
         self._widen = erasing.widen
         self._places = (*erasing.places, Place(LETTERS, everywhere, _letter))
 
@@ -150,7 +159,7 @@ class Eraser:
             sought = await self._wider(sought)
             for place in self._places:
                 await self._swept(place, sought)
-            if began - row["heard_at"] >= SETTLED and await self._published(row["heard_at"]):
+            if began - row["heard_at"] >= self._settled and await self._published(row["heard_at"]):
                 done = {"$set": {"done_at": await server_time(self._database)}}
                 where = {"_id": row["_id"], "done_at": None}
                 if await write(self._database[RECORDS], [UpdateOne(where, done)]):

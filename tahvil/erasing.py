@@ -96,11 +96,14 @@ class Known:
 
     def told(self) -> str:
         """How much is known, and nothing of it."""
-        parts = {
-            "name": self.names, "mail address": self.mails, "number": self.numbers,
-            "other address": self.addresses,
-        }  # fmt: skip
-        return ", ".join(f"{len(of)} {kind}(s)" for kind, of in parts.items() if of) or "nothing"
+        parts = (
+            (self.names, "name", "names"),
+            (self.mails, "mail address", "mail addresses"),
+            (self.numbers, "number", "numbers"),
+            (self.addresses, "other address", "other addresses"),
+        )
+        told = [f"{len(of)} {one if len(of) == 1 else many}" for of, one, many in parts if of]
+        return ", ".join(told) or "nothing"
 
 
 def person(person_id: str, directory: Sequence[Event]) -> tuple[Known, PersonUpserted]:
