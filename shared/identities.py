@@ -21,7 +21,7 @@ _SPELLINGS = str.maketrans({"ي": "ی", "ى": "ی", "ك": "ک", "ة": "ه"})
 """Letters that keyboards write in two ways."""
 _WORD = re.compile(r"\w+")
 _MAIL = re.compile(r"""[^\s<>()\[\]{},;:"'\\@]+@[^\s<>()\[\]{},;:"'\\@]+""")
-_NUMBER = re.compile(r"\d(?:[\s().\-/\u200c\u200e]{0,2}\d){6,}")
+_NUMBER = re.compile(r"[+(]{0,2}\d(?:[\s().\-/\u200c\u200e]{0,2}\d){6,}")
 _TOKEN = re.compile(r"\S+")
 _AROUND = ".,;:!?()<>[]{}\"'"
 _WORDS = 6  # of a name at most

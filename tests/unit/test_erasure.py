@@ -26,6 +26,7 @@ from shared.contracts.generate import schema
 from shared.contracts.registry import EVENTS
 from shared.erasure import TEXTS, Mark, Sought, emptied, mark_of, remaining
 from shared.identities import ERASED, GONE, Digests, Keys, Search, plain
+from shared.pages.rendering import Pages
 from shared.proof import has, texts
 from tests.support.builders import NOON, deal, event, manager
 from tests.support.telling import WORLD, Stored, applied
@@ -380,3 +381,16 @@ def test_a_search_of_nobody_finds_nobody() -> None:
     assert plain("ÀB") == "ab"
     assert isinstance(mark_of(person_erased()), Mark)
     assert isinstance(manager("x"), PersonUpserted)
+
+
+@pytest.mark.parametrize(("language", "expected"), [("en", "[erased]"), ("fa", "[حذف‌شده]")])
+@pytest.mark.parametrize("package", ["handoff", "reminders", "reporting"])
+def test_pages_say_erased_in_their_readers_language(
+    package: str, language: Any, expected: str
+) -> None:
+    pages = Pages(f"services.{package}.pages")
+    writer = pages.writer(language, "UTC")
+    template = pages._templates.from_string("{{ name }}, {{ other }}")
+    assert template.render(writer=writer, name=ERASED, other="Mia") == f"{expected}, Mia"
+    assert expected in writer.say("%(time)s left", time=ERASED)
+    assert expected in writer.label("%(time)s left", time=ERASED)
