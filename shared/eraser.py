@@ -106,8 +106,11 @@ class Eraser:
         outbox: Outbox,
         keys: Keys,
         erasing: Erasing,
+        kept: timedelta = timedelta(days=400),
         settled: timedelta = SETTLED,
     ) -> None:
+        """`kept`: how long a mark counts; a key that made older ones only may be thrown away."""
+        self._kept = kept
         self._database = database
         self._outbox = outbox
         self._keys = keys
@@ -127,15 +130,17 @@ class Eraser:
         marks = [*await self._marks(events, session), *(mark for _, mark in new)]
         if not marks:
             return events
-        sought = self._sought(marks)
+        sought = self._sought(marks, at)
         for event, mark in new:
             await self._keep(event, mark, at, session)
         return [left for event in events if (left := remaining(event, sought))]
 
     async def letters(self, documents: Sequence[Document], session: Session) -> list[Document]:
         """Dead letters as they may be kept, whoever was erased before."""
-        rows = await find(self._database[MARKS], {}, session=session) if documents else []
-        sought = self._sought([_mark(row) for row in rows])
+        if not documents:
+            return []
+        rows = await find(self._database[MARKS], {}, session=session)
+        sought = self._sought([_mark(row) for row in rows], documents[0]["at"])
         return [row | (emptied(row, sought) or {}) for row in documents]
 
     async def run(self) -> None:
@@ -155,7 +160,7 @@ class Eraser:
             if not marks:  # it was not known long enough to be worked off
                 log.error("erasure.expired", erasure=row["_id"])
                 continue
-            (sought,) = self._sought([_mark(marks[0])])
+            (sought,) = self._sought([_mark(marks[0])], began)
             sought = await self._wider(sought)
             for place in self._places:
                 await self._swept(place, sought)
@@ -184,10 +189,13 @@ class Eraser:
         rows = await find(self._database[MARKS], query, session=session)
         return [_mark(row) for row in rows]
 
-    def _sought(self, marks: Iterable[Mark]) -> list[Sought]:
+    def _sought(self, marks: Iterable[Mark], now: datetime) -> list[Sought]:
         found = []
         for mark in marks:
             digests = self._keys.named(mark.key_name)
+            if digests is None and now - mark.until >= self._kept:
+                found.append(Sought(mark, self._keys.first.search(frozenset())))
+                continue
             if digests is None:
                 raise Transient(
                     f"erasure {mark.id} was made with another TAHVIL_ERASURE_KEY than this service "

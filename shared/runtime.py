@@ -142,7 +142,11 @@ async def running(
             )
         )
         erasing = Eraser(
-            database=database, outbox=outbox, keys=settings.identities, erasing=service.erasing
+            database=database,
+            outbox=outbox,
+            keys=settings.identities,
+            erasing=service.erasing,
+            kept=settings.erasure_marks_kept,
         )
         processor = Processor(
             service=name,

@@ -5,6 +5,7 @@ import base64
 import json
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -95,18 +96,19 @@ class Retained(NamedTuple):
 async def retained(kafka: KafkaSettings, values: tuple[str, ...]) -> list[Retained]:
     """What Kafka still has of these values, and until when; topics with nothing are left out."""
     kept = await _kept(kafka)
+    last: dict[str, Record] = {}
+    counts = Counter[str]()
+    async for record in stream(kafka, *TOPICS):
+        parts = (record.key, record.value, *(value for _, value in record.headers))
+        if any(has(readable(part), values) for part in parts):
+            counts[record.topic] += 1
+            latest = last.setdefault(record.topic, record)
+            last[record.topic] = max(latest, record, key=lambda one: one.timestamp)
     found: list[Retained] = []
-    for topic in TOPICS:
-        last: Record | None = None
-        count = 0
-        async for record in stream(kafka, topic):
-            parts = (record.key, record.value, *(value for _, value in record.headers))
-            if any(has(readable(part), values) for part in parts):
-                count, last = count + 1, max(last or record, record, key=lambda r: r.timestamp)
-        if last:
-            spoken = datetime.fromtimestamp(last.timestamp / 1000, UTC)
-            life = kept[topic]
-            found.append(Retained(topic, count, spoken + life if life is not None else None))
+    for topic, count in sorted(counts.items()):
+        spoken = datetime.fromtimestamp(last[topic].timestamp / 1000, UTC)
+        life = kept[topic]
+        found.append(Retained(topic, count, spoken + life if life is not None else None))
     return found
 
 
