@@ -7,7 +7,9 @@ from typing import Self
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared import identities
 from shared.errors import Misconfigured
+from shared.signing import Keys, split
 
 SECRETS = Path("/run/secrets")  # where docker compose mounts secret files
 
@@ -63,7 +65,22 @@ class ServiceSettings(KafkaSettings):
         timedelta(seconds=30), description="how long a start waits for Kafka and MongoDB"
     )
     inbox_kept: timedelta = Field(
-        timedelta(days=180), description="how long an event's id is known, to drop its duplicates"
+        timedelta(days=400),
+        description="how long an event's id is known, to drop its duplicates; keep it longer than "
+        "Kafka keeps records, which can be replayed as long as they are there",
+    )
+    dead_letters_kept: timedelta = Field(
+        timedelta(days=90), description="how long a record that was set aside is in the database"
+    )
+    erasure_key: Keys | None = Field(
+        None,
+        description="keys that make digests of whom is erased, the same in all services and the "
+        "command line; none: whoever reads a digest can find out by guessing whose it is",
+    )
+    erasure_marks_kept: timedelta = Field(
+        timedelta(days=400),
+        description="how long older events about somebody who is erased are recognised; keep it "
+        "longer than Kafka keeps records",
     )
     outbox_lanes: int = Field(
         12, ge=1, le=256, description="keep equal to the partitions of the topics: see Outbox"
@@ -75,3 +92,8 @@ class ServiceSettings(KafkaSettings):
         timedelta(seconds=20), description="time to finish the batch in hand after SIGTERM"
     )
     log_json: bool = Field(default=True, description="JSON lines; false: for a person's eyes")
+
+    @property
+    def identities(self) -> identities.Keys:
+        """What makes digests of whom is erased."""
+        return identities.Keys(split(self.erasure_key) if self.erasure_key else ())

@@ -1,9 +1,10 @@
 """What a record that was set aside looks like: in MongoDB, and on the dead-letter topic."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from aiokafka import ConsumerRecord
 
@@ -56,31 +57,31 @@ class DeadLetter:
             "headers": [[name, value] for name, value in record.headers],
         }
 
-    def to_message(self, service: str, at: datetime) -> Message:
-        """For the topic `<service>.dead-letters`: the original bytes, key and headers, and why."""
-        record = self.record
-        about = {
-            "service": service,
-            "topic": record.topic,
-            "partition": str(record.partition),
-            "offset": str(record.offset),
-            "cause": self.cause.value,
-            "reason": self.reason,
-            "at": at.isoformat(),
-        }
-        return Message(
-            topic=dead_letters(service),
-            key=record.key or b"",
-            value=record.value,
-            headers=[
-                *((name, value or b"") for name, value in without_marks(record.headers)),
-                *((PREFIX + name, value.encode()) for name, value in about.items()),
-            ],
-        )
+
+def letter_message(letter: Document, service: str) -> Message:
+    """For the topic `<service>.dead-letters`: the original bytes, key and headers, and why."""
+    about = {
+        "service": service,
+        "topic": letter["topic"],
+        "partition": str(letter["partition"]),
+        "offset": str(letter["offset"]),
+        "cause": letter["cause"],
+        "reason": letter["reason"],
+        "at": letter["at"].isoformat(),
+    }
+    return Message(
+        topic=dead_letters(service),
+        key=letter["key"] or b"",
+        value=letter["value"],
+        headers=[
+            *((name, value or b"") for name, value in without_marks(letter["headers"])),
+            *((PREFIX + name, value.encode()) for name, value in about.items()),
+        ],
+    )
 
 
 def without_marks(
-    headers: Iterable[tuple[str, bytes | None]],
+    headers: Iterable[Sequence[Any]],
 ) -> list[tuple[str, bytes | None]]:
     """A record's own headers, without those of an earlier dead letter or replay."""
     return [

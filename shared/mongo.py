@@ -82,6 +82,7 @@ _AUTHENTICATION_FAILED = 18
 _UNAUTHORIZED = 13
 _DUPLICATE_KEY = 11000
 _NAMESPACE_EXISTS = 48
+_INDEX_OPTIONS_CONFLICT = 85
 _TRANSIENT_CODES = frozenset({6, 7, 50, 89, 91, 112, 189, 202, 251, 262, 9001, 10107, 11600,
                               11602, 13435, 13436})  # fmt: skip
 """Server errors that pass by themselves: unreachable, timeouts, stepdown, shutdown, conflicts."""
@@ -282,10 +283,30 @@ def unpack(packed: bytes) -> list[Any]:
     return values
 
 
+async def index(collection: Collection, models: Sequence[IndexModel]) -> None:
+    """Make indexes that are not there. How long documents are kept follows the setting."""
+    for model in models:
+        try:
+            await collection.create_indexes([model])
+        except OperationFailure as error:
+            wanted = model.document
+            if error.code != _INDEX_OPTIONS_CONFLICT or "expireAfterSeconds" not in wanted:
+                raise
+            kept = {"expireAfterSeconds": wanted["expireAfterSeconds"]}
+            change = {"keyPattern": wanted["key"], **kept}
+            await collection.database.command("collMod", collection.name, index=change)
+
+
 async def drop_collection(database: Database, name: str) -> None:
     """Drop a collection, its indexes too; nothing when it is not there."""
     with translated():
         await database.drop_collection(name)
+
+
+async def names(database: Database) -> list[str]:
+    """All collections, by name."""
+    with translated():
+        return sorted(await database.list_collection_names())
 
 
 async def create_collection(database: Database, name: str) -> None:

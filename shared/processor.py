@@ -18,7 +18,8 @@ from aiokafka import TopicPartition
 
 from shared.contracts.cloudevents import encode
 from shared.contracts.event import Event
-from shared.dead_letters import Cause, DeadLetter
+from shared.dead_letters import Cause, DeadLetter, letter_message
+from shared.eraser import Eraser
 from shared.errors import Fenced, Transient
 from shared.metrics import Metrics
 from shared.mongo import (
@@ -74,6 +75,7 @@ class Processor:
         *,
         service: str,
         database: Database,
+        eraser: Eraser,
         work: Callable[[], Work],
         outbox: Outbox,
         relay: Relay,
@@ -82,6 +84,7 @@ class Processor:
     ) -> None:
         self._service = service
         self._database = database
+        self._eraser = eraser
         self._work = work
         self._outbox = outbox
         self._relay = relay
@@ -229,13 +232,12 @@ class Processor:
         tally = _Tally()
         events = await self._fresh(received, tally, session)
         messages = await self._decide(events, at, tally, session)
-        messages += [dead.to_message(self._service, at) for dead in tally.dead]
+        letters = [dead.to_document(at) for dead in tally.dead]
+        letters = await self._eraser.letters(letters, session)
+        messages += [letter_message(letter, self._service) for letter in letters]
         await write(
             self._database["dead_letters"],
-            [
-                ReplaceOne({"_id": dead.id}, dead.to_document(at), upsert=True)
-                for dead in tally.dead
-            ],
+            [ReplaceOne({"_id": letter["_id"]}, letter, upsert=True) for letter in letters],
             session=session,
         )
         tally.rows = await self._outbox.add(messages, at, session=session)
@@ -282,9 +284,10 @@ class Processor:
     async def _decide(
         self, fresh: Sequence[Received], at: datetime, tally: _Tally, session: Session
     ) -> list[Message]:
-        events = [r.event for r in fresh if r.event]
-        if not events:
+        if not fresh:
             return []
+        heard = [r.event for r in fresh if r.event]
+        events = await self._eraser.passed(heard, at, session)
         tally.work = work = self._work()
         await work.load(events, session)
         inbox = [InsertOne({"_id": r.inbox_id, "digest": r.digest, "at": at}) for r in fresh]

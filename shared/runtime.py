@@ -15,9 +15,10 @@ from fastapi import APIRouter, FastAPI
 from faststream.kafka import KafkaBroker
 from starlette.types import ASGIApp
 
-from shared import consumer, http, kafka, logs, mongo
+from shared import consumer, eraser, http, kafka, logs, mongo, proof
 from shared.config import ServiceSettings
 from shared.contracts.topics import PUBLISHES, READS, dead_letters
+from shared.eraser import Eraser, Erasing
 from shared.errors import Misconfigured, Transient
 from shared.metrics import Metrics
 from shared.mongo import Database, IndexModel
@@ -47,6 +48,7 @@ class Service:
     """Around everything that is answered over HTTP."""
     loops: Sequence[Loop] = field(default_factory=tuple)
     """Work that no record causes, such as timers: each runs for ever and ends when cancelled."""
+    erasing: Erasing = field(default_factory=Erasing)
     check: Callable[[], Awaitable[None]] | None = None
     """Run once before the first record: `Misconfigured` when what is stored forbids the start."""
 
@@ -139,9 +141,17 @@ async def running(
                 settings=settings, database=database, outbox=outbox, relay=relay, metrics=metrics
             )
         )
+        erasing = Eraser(
+            database=database,
+            outbox=outbox,
+            keys=settings.identities,
+            erasing=service.erasing,
+            kept=settings.erasure_marks_kept,
+        )
         processor = Processor(
             service=name,
             database=database,
+            eraser=erasing,
             work=service.work,
             outbox=outbox,
             relay=relay,
@@ -159,17 +169,24 @@ async def running(
         )
         if service.router:
             app.include_router(service.router)
+        app.include_router(proof.build_router(database, erasing, settings.http_password))
         for layer in service.middleware:
             app.add_middleware(layer)
 
         await _until_reachable(settings, service, database)
-        await ensure_indexes(database, service.indexes, settings.inbox_kept)
+        await ensure_indexes(
+            database,
+            service.indexes,
+            settings.inbox_kept,
+            letters_kept=settings.dead_letters_kept,
+            marks_kept=settings.erasure_marks_kept,
+        )
         if service.check:
             await service.check()
         await publisher.start()
         stack.push_async_callback(publisher.stop)
         await stack.enter_async_context(_for_ever(relay.run, failed))
-        for loop in service.loops:
+        for loop in (erasing.run, *service.loops):
             await stack.enter_async_context(_for_ever(loop, failed))
         await stack.enter_async_context(_serving(app, door))
         broker = kafka.build_broker(settings, name)
@@ -190,13 +207,22 @@ async def running(
 
 
 async def ensure_indexes(
-    database: Database, indexes: Mapping[str, Sequence[IndexModel]], inbox_kept: timedelta
+    database: Database,
+    indexes: Mapping[str, Sequence[IndexModel]],
+    inbox_kept: timedelta,
+    *,
+    letters_kept: timedelta = timedelta(days=90),
+    marks_kept: timedelta = timedelta(days=400),
 ) -> None:
-    """Make the indexes of the runtime and of the service. Changes nothing that is there."""
+    """Make the indexes of the runtime and of the service.
+
+    Of those that are there nothing changes but how long documents are kept.
+    """
     own = {
+        **eraser.indexes(marks_kept),
         "inbox": [IndexModel("at", expireAfterSeconds=int(inbox_kept.total_seconds()))],
         "outbox": [IndexModel([("lane", 1), ("_id", 1)]), IndexModel("at")],
-        "dead_letters": [IndexModel("at")],
+        "dead_letters": [IndexModel("at", expireAfterSeconds=int(letters_kept.total_seconds()))],
     }
     with mongo.translated():
         names = set(await database.list_collection_names())
@@ -204,8 +230,7 @@ async def ensure_indexes(
         for collection in {"offsets", "outbox_lanes", *own, *indexes} - names:
             await mongo.create_collection(database, collection)
         for collection, models in [*own.items(), *indexes.items()]:
-            if models:
-                await database[collection].create_indexes(list(models))
+            await mongo.index(database[collection], models)
 
 
 async def _until_reachable(settings: ServiceSettings, service: Service, database: Database) -> None:

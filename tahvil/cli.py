@@ -32,12 +32,14 @@ from tahvil import (
     checklists,
     crm,
     dead_letters,
+    erasing,
     escalating,
     intake,
     rebuilding,
     team,
 )
 from tahvil.demo import bar, demo
+from tahvil.erase import erase_app
 from tahvil.provision import ProvisionSettings, provision
 from tahvil.publishing import messages, publish
 from tahvil.reading import events
@@ -51,6 +53,7 @@ assign_app = typer.Typer(no_args_is_help=True, help="Who gets which account, and
 checklist_app = typer.Typer(no_args_is_help=True, help="What is to be done after a deal.")
 policy_app = typer.Typer(no_args_is_help=True, help="Who hears of a deadline, and when.")
 reporting_app = typer.Typer(no_args_is_help=True, help="The figures.")
+app.add_typer(erase_app, name="erase")
 app.add_typer(reporting_app, name="reporting")
 app.add_typer(policy_app, name="policy")
 intake_app = typer.Typer(no_args_is_help=True, help="Webhooks of other systems.")
@@ -146,10 +149,13 @@ def publish_file(
 
 @team_app.command("publish")
 def publish_team(
-    file: Annotated[Path, typer.Argument(help="team.yaml")], data: Data = DATA
+    file: Annotated[Path, typer.Argument(help="team.yaml")],
+    again: Annotated[list[str] | None, typer.Option(help="who was erased and is back")] = None,
+    data: Data = DATA,
 ) -> None:
     """Publish everybody in a team file to the directory."""
     people = team.read(file, utc_now())
+    erasing.back(people, asyncio.run(events(client(data), Topic.DIRECTORY)), again or ())
     with bar() as progress:
         _publish(progress, "Publishing people", messages(people), data)
 

@@ -22,6 +22,9 @@ class ProvisionSettings(KafkaSettings):
     retention_days: int = Field(
         365, ge=-1, description="how long events are kept, to rebuild figures from; -1: for ever"
     )
+    compaction_days: int = Field(
+        7, ge=1, le=3650, description="after so many days the directory forgets what was replaced"
+    )
 
 
 async def provision(settings: ProvisionSettings) -> list[str]:
@@ -48,6 +51,7 @@ async def provision(settings: ProvisionSettings) -> list[str]:
 
 def _topics(settings: ProvisionSettings) -> list[NewTopic]:
     retention = settings.retention_days * _DAY if settings.retention_days >= 0 else -1
+    lag = settings.compaction_days * _DAY
     names = [*Topic, *(dead_letters(service) for service in SERVICES)]
     return [
         NewTopic(
@@ -60,7 +64,7 @@ def _topics(settings: ProvisionSettings) -> list[NewTopic]:
                 "message.timestamp.type": "LogAppendTime",
                 "max.message.bytes": str(MAX_MESSAGE),
                 **(
-                    {"cleanup.policy": "compact"}
+                    {"cleanup.policy": "compact", "max.compaction.lag.ms": str(lag)}
                     if name in COMPACTED
                     else {"retention.ms": str(retention)}
                 ),

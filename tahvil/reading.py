@@ -1,6 +1,6 @@
 """Reads a topic from its beginning to where it ends now."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -17,21 +17,26 @@ Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 
 async def records(settings: KafkaSettings, topic: str) -> list[Record]:
     """All records of a topic, in the order of their timestamps."""
+    found = [record async for record in stream(settings, topic)]
+    return sorted(found, key=lambda record: record.timestamp)
+
+
+async def stream(settings: KafkaSettings, *topics: str) -> AsyncIterator[Record]:
+    """All records of these topics, one after the other, in no order between partitions."""
     consumer = AIOKafkaConsumer(
         **connection(settings), auto_offset_reset="earliest", enable_auto_commit=False
     )
     await consumer.start()
     try:
-        partitions = await _partitions(settings, topic)
+        partitions = await _partitions(settings, topics)
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
-        found: list[Record] = []
         # By position, not by count: compaction and retention leave gaps.
         while any([await consumer.position(one) < end for one, end in ends.items()]):
             for some in (await consumer.getmany(timeout_ms=500)).values():
-                found += some
-        return sorted(found, key=lambda record: record.timestamp)
+                for record in some:
+                    yield record
     finally:
         await consumer.stop()
 
@@ -52,13 +57,15 @@ def _decoded(found: list[Record]) -> Iterator[Event]:
             continue
 
 
-async def _partitions(settings: KafkaSettings, topic: str) -> list[TopicPartition]:
+async def _partitions(settings: KafkaSettings, topics: Sequence[str]) -> list[TopicPartition]:
     admin = AIOKafkaAdminClient(**connection(settings))
     try:
         await admin.start()
-        (described,) = await admin.describe_topics([topic])
+        described = await admin.describe_topics(list(topics))
     finally:
         await admin.close()
-    if not described["partitions"]:
-        raise Misconfigured(f"Kafka has no topic {topic}: run `tahvil provision`")
-    return [TopicPartition(topic, one["partition"]) for one in described["partitions"]]
+    if missing := [topic["topic"] for topic in described if not topic["partitions"]]:
+        raise Misconfigured(f"Kafka has no topic {', '.join(missing)}: run `tahvil provision`")
+    return [
+        TopicPartition(t["topic"], one["partition"]) for t in described for one in t["partitions"]
+    ]

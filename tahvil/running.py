@@ -92,6 +92,7 @@ def environment(
         "TAHVIL_HTTP_PASSWORD": password,
         "TAHVIL_SESSION_KEY": key,
         "TAHVIL_LINK_KEY": key,
+        "TAHVIL_ERASURE_KEY": key,
         "TAHVIL_SMTP_HOST": servers.smtp.host,
         "TAHVIL_SMTP_PORT": str(servers.smtp.port),
         "TAHVIL_SMTP_SECURITY": "none",
@@ -114,6 +115,7 @@ async def everything(
         values = {
             **{k: v for name, port in ports.items() for k, v in address(name, port).items()},
             **environment(servers, password, key),
+            "TAHVIL_ERASURE_KEY": erasure_key(data),
             **extra,
         }
         processes = [Process(name, values, logs, port) for name, port in ports.items()]
@@ -148,6 +150,11 @@ def _secret(data: Path, name: str) -> str:
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(32))
     return file.read_text()
+
+
+def erasure_key(data: Path) -> str:
+    """What makes digests of whom is erased from what is kept with this data folder."""
+    return _secret(data, "erasure-key")
 
 
 def client(data: Path) -> KafkaSettings:

@@ -7,6 +7,7 @@ from services.handoff.checklist_file import BUILT_IN
 from services.handoff.commands import Commands
 from services.handoff.config import Settings
 from services.handoff.directory import Directory
+from services.handoff.erasing import ERASING
 from services.handoff.handlers import HandoffWork
 from services.handoff.intake import door
 from services.handoff.intake.batches import Batches
@@ -84,5 +85,6 @@ def build(plumbing: Plumbing[Settings]) -> Service:
         router=router,
         middleware=(Renewal,),
         loops=loops,
+        erasing=ERASING,
         check=check,
     )

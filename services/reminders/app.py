@@ -9,9 +9,10 @@ from services.reminders.commands import Commands
 from services.reminders.config import Settings
 from services.reminders.delivery.build import channels
 from services.reminders.delivery.loop import Delivery
+from services.reminders.erasing import ERASING
 from services.reminders.handlers import RemindersWork
 from services.reminders.leases import Leases
-from services.reminders.outgoing import Outgoing
+from services.reminders.outgoing import Outgoing, kept
 from services.reminders.pages.desk import Desk
 from services.reminders.pages.routes import House, build_router
 from services.reminders.reading import Reading
@@ -19,6 +20,7 @@ from services.reminders.recalculation import Recalculation
 from services.reminders.repository import INDEXES, Repository
 from services.reminders.sending import Limits
 from services.reminders.timers import Timers
+from shared.errors import Misconfigured
 from shared.pages.rendering import Pages
 from shared.runtime import Plumbing, Service
 
@@ -26,6 +28,11 @@ from shared.runtime import Plumbing, Service
 def build(plumbing: Plumbing[Settings]) -> Service:
     """Put the service together."""
     settings = plumbing.settings
+    if settings.messages_kept < settings.link_life:
+        raise Misconfigured(
+            "TAHVIL_MESSAGES_KEPT is shorter than TAHVIL_LINK_LIFE: messages would be gone that "
+            "can still be acted from"
+        )
     repository = Repository(plumbing.database)
     world = settings.world()
     timers = Timers(
@@ -76,7 +83,11 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     return Service(
         name="reminders",
         work=lambda: RemindersWork(repository, world, timers.heard),
-        indexes=INDEXES,
+        indexes={
+            **INDEXES,
+            "reminders": [*INDEXES["reminders"], kept(settings.messages_kept)],
+        },
         router=build_router(house),
+        erasing=ERASING,
         loops=(timers.run, recalculation.run, auditor.run, delivery.run),
     )

@@ -68,6 +68,12 @@ class Settings(RulesSettings, SmtpSettings, ServiceSettings):
         le=timedelta(days=3660),
         description="how long a message can be acted from",
     )
+    messages_kept: timedelta = Field(
+        timedelta(days=400),
+        gt=timedelta(0),
+        le=timedelta(days=36600),
+        description="how long a message that was sent, or given up, is in the database",
+    )
     mail_unsubscribe: Email | None = Field(
         None, description="who takes people off summaries and notices; none: no List-Unsubscribe"
     )

@@ -41,6 +41,19 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "gone": [],
 }
 
+OVER = ("sent", "failed", "dropped")
+"""States of messages with which nothing happens any more."""
+
+
+def kept(life: timedelta) -> IndexModel:
+    """Messages that are over go this long after they were made."""
+    return IndexModel(
+        "made_at",
+        expireAfterSeconds=int(life.total_seconds()),
+        partialFilterExpression={"state": {"$in": list(OVER)}},
+    )
+
+
 CLAIM = timedelta(seconds=60)
 """How long a reminder is in one process's hands; after that another sends it, with the same id."""
 HOUR = timedelta(hours=1)

@@ -9,6 +9,7 @@ from services.reporting.answers import Answers
 from services.reporting.config import Settings
 from services.reporting.domain import defined
 from services.reporting.doors import Doors
+from services.reporting.erasing import ERASING
 from services.reporting.figures.catalogue import FIGURES
 from services.reporting.generations import Generations
 from services.reporting.handlers import ReportingWork
@@ -83,5 +84,6 @@ def build(plumbing: Plumbing[Settings]) -> Service:
         indexes={**INDEXES, **noticed.INDEXES},
         router=router,
         loops=(live.run, telling.run),
+        erasing=ERASING,
         check=generations.begin,
     )

@@ -33,6 +33,7 @@ _RANKS = {
     "deadline.met.v1": 3,
     "deadline.cancelled.v1": 4,
     "person.removed.v1": 1,
+    "person.erased.v1": 2,
 }  # events of one time, in the order in which they make sense; what is not named comes first
 
 

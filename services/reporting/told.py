@@ -9,6 +9,7 @@ from services.reporting.periods import Period, period
 from shared.contracts import accounts, deadlines, deals, directory, handoffs, reminders
 from shared.contracts.event import Event, EventData
 from shared.contracts.values import Money
+from shared.identities import ERASED
 
 SEPARATOR = "\x1f"
 """Between the parts of an id: no id and no name can contain it."""
@@ -233,6 +234,19 @@ def _upserted(data: directory.PersonUpserted, _: Stamp) -> tuple[Tell, ...]:
     return (Tell(Key("person", data.person_id), fields),)
 
 
+FORGOTTEN: Mapping[str, Any] = MappingProxyType(
+    {"name": ERASED, "language": None, "time_zone": None, "hours": []}
+)
+"""What is left of what the directory said of somebody who is erased."""
+
+
+def _erased(data: directory.PersonErased, _: Stamp) -> tuple[Tell, ...]:
+    """All but the name: to whom somebody reported, figures are rolled up."""
+    roles = [role.value for role in data.roles]
+    kept = {"reports_to": data.reports_to, "active": 0, "roles": roles}
+    return (Tell(Key("person", data.person_id), {**FORGOTTEN, **kept}),)
+
+
 def _removed(data: directory.PersonRemoved, _: Stamp) -> tuple[Tell, ...]:
     return (Tell(Key("person", data.person_id), {"active": 0}),)
 
@@ -280,6 +294,7 @@ SAYS: Mapping[type[EventData], Says] = MappingProxyType(
         accounts.TargetSet: _planned("target", "manager"),
         directory.PersonUpserted: _upserted,
         directory.PersonRemoved: _removed,
+        directory.PersonErased: _erased,
         handoffs.HandoffCreated: _handoff("created_at"),
         handoffs.HandoffAssigned: _handoff("assigned_at", "manager_id"),
         handoffs.HandoffUnassigned: _handoff("at"),

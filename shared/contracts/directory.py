@@ -199,3 +199,51 @@ class AbsenceSet(EventData):
     @override
     def key(self) -> str:
         return f"{self.person_id}#absence"
+
+
+Digest: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+"""Keyed, of a name, a mail address, a number or another address; see `shared.identities`."""
+
+
+class PersonErased(PersonRemoved):
+    """A person is to be forgotten, and so has left. The id stays, as a pseudonym.
+
+    Compaction lets it take the place of all that was said of the person. What is said of the
+    same id at a later time is of somebody who has come, or come back.
+    """
+
+    type: ClassVar[str] = "person.erased.v1"
+    erasure_id: Id
+    """Of the request: its record in each service is kept by it."""
+    key_name: Id
+    """Of the key that the digests were made with."""
+    digests: Annotated[tuple[Digest, ...], Field(max_length=200)] = ()
+    """Of all names and addresses the person was known by."""
+    reports_to: Id | None = None
+    """As it was last: figures of a head keep what is the person's."""
+    roles: tuple[Role, ...] = ()
+    asked_by: Id | None = None
+    """A ticket, a case number: nothing personal."""
+
+
+class ContactErased(EventData):
+    """A person at a customer is to be forgotten, in all that was told until then."""
+
+    type: ClassVar[str] = "contact.erased.v1"
+    topic: ClassVar[Topic] = Topic.DIRECTORY
+    about: ClassVar[str] = "account_id"
+    account_id: Id
+    erasure_id: Id
+    """Of the request: its record in each service is kept by it."""
+    erased_at: Instant
+    key_name: Id
+    """Of the key that the digests were made with."""
+    digests: Annotated[tuple[Digest, ...], Field(min_length=1, max_length=200)]
+    """Of the names, mail addresses and numbers by which the person is known."""
+    asked_by: Id | None = None
+    """A ticket, a case number: nothing personal."""
+
+    @property
+    @override
+    def key(self) -> str:
+        return f"{self.account_id}#contact#{self.erasure_id}"

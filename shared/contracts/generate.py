@@ -20,7 +20,8 @@ FOLDER = Path("docs/contracts")
 KEYS: dict[Topic, str] = {
     Topic.DEALS: "account id",
     Topic.ACCOUNTS: "account id; of target.set the manager's id",
-    Topic.DIRECTORY: "person id; of absence.set `<person id>#absence`",
+    Topic.DIRECTORY: "person id; of absence.set `<person id>#absence`, of contact.erased "
+    "`<account id>#contact#<erasure id>`",
     Topic.HANDOFFS: "account id",
     Topic.DEADLINES: "account id, else the subject's id",
     Topic.NOTIFICATIONS: "the recipient's person id",

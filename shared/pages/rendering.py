@@ -7,10 +7,12 @@ from zoneinfo import ZoneInfo
 
 from fastapi import status
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from shared import hygiene
+from shared.identities import ERASED
 from shared.pages import catalog
 from shared.pages.catalog import LANGUAGES, Language
 from shared.pages.writing import Writer, undirected
@@ -112,6 +114,11 @@ class Pages:
         return Response(content, media_type=kind, headers=kept)
 
 
-def _plain(value: Any) -> Any:
+@pass_context
+def _plain(context: Context, value: Any) -> Any:
     """What others wrote never turns the direction of the page."""
-    return undirected(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    if value == ERASED and isinstance(writer := context.get("writer"), Writer):
+        return writer.called(value)
+    return undirected(value)

@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 from shared import persian
 from shared.contracts.values import Money
+from shared.identities import ERASED
 from shared.pages.catalog import Language
 
 _DIRECTING = dict.fromkeys(
@@ -71,7 +72,7 @@ class Writer:
     def label(self, message: str, **values: object) -> Markup:
         """A message for an attribute, where no element can be: isolated by characters."""
         inner = {
-            name: escape(f"{_ISOLATE}{undirected(value)}{_END}")
+            name: escape(f"{_ISOLATE}{undirected(self.called(value))}{_END}")
             if isinstance(value, str) and not isinstance(value, Markup)
             else self._inner(value)
             for name, value in values.items()
@@ -95,7 +96,11 @@ class Writer:
             case datetime():
                 return self.moment(value)
             case _:
-                return isolated(str(value))
+                return isolated(self.called(str(value)))
+
+    def called(self, name: str) -> str:
+        """A name, or what stands for one that is erased."""
+        return str(self.say("[erased]")) if name == ERASED else name
 
     def number(self, number: int | Decimal) -> str:
         """With separators; as exact as it is."""

@@ -15,6 +15,8 @@ from shared.config import ServiceSettings
 from shared.contracts.cloudevents import encode
 from shared.contracts.event import Event
 from shared.contracts.handoffs import HandoffCompleted
+from shared.eraser import Eraser, Erasing
+from shared.identities import Keys
 from shared.metrics import Metrics
 from shared.mongo import Database, Session, UpdateOne
 from shared.outbox import Message, Outbox
@@ -111,6 +113,7 @@ def processor(database: Database, **changes: Any) -> Processor:
     fields = {
         "service": "handoff",
         "database": database,
+        "eraser": Eraser(database=database, outbox=outbox, keys=Keys([]), erasing=Erasing()),
         "work": lambda: Counting(database),
         "outbox": outbox,
         "relay": relay,

@@ -78,7 +78,7 @@ class Reader:
         if person_id == NONE:
             return str(self.writer.label("Nobody"))
         person = self.people.get(person_id)
-        return person.name if person else person_id
+        return self.writer.called(person.name) if person else person_id
 
     def money(self, value: Decimal, currency: str) -> Markup:
         """Without cents: a page shows how much, a file exactly how much.
