@@ -114,14 +114,15 @@ async def test_put_off_to_a_time_offered_and_to_one_s_own(office: Office) -> Non
         for typed, why in (
             ({"until": LONG_AGO.isoformat()}, "a time to come"),
             ({"until": far}, "no further than"),
-            ({"until": "2026-01-01"}, "no day and time"),
-            ({"until": "now"}, "no day and time"),
+            ({"until": "2026-01-01"}, "that is no time"),
+            ({"until": "now"}, "that is no time"),
             ({"until": "0001-01-01T00:00:00+14:00"}, "a time to come"),
             ({"until": "9999-12-31T23:59:59-14:00"}, "no further than"),
-            ({"day": days[0], "time": "25:00"}, "no day and time"),
+            ({"day": days[0], "time": "25:00"}, "time: write hours and minutes"),
+            ({"day": "2026-02-30", "time": "09:00"}, "day: no calendar has"),
             ({"day": "9999-12-31", "time": "23:59"}, "no further than"),
             ({"day": "0001-01-01", "time": "00:00"}, "a time to come"),
-            ({}, "no day and time"),
+            ({}, "day: write year"),
         ):
             refused = await browser.post(f"{link}/snooze", data=typed)
             assert refused.status_code == 409, typed

@@ -28,7 +28,9 @@ from services.handoff.sessions import Sessions
 from services.handoff.states import LIVE, Status
 from services.handoff.views import AccountRow, HandoffView
 from shared.contracts.values import Id
+from shared.pages import moments
 from shared.pages.catalog import LANGUAGES, N_
+from shared.pages.moments import Unreadable
 from shared.pages.requests import LANGUAGE
 from shared.passes import local
 
@@ -256,9 +258,9 @@ def _command(  # noqa: PLR0911 - one line for each thing that can be done
         case "step":
             return commands.do_step(handoff_id, by, typed["step"])
         case "move":
-            due_at = forms.moment(typed["due_at"], zone)
-            if due_at is None:
-                return Refused(forms.NO_MOMENT)
+            due_at = moments.typed(typed["day"], typed["time"], zone)
+            if isinstance(due_at, Unreadable):
+                return Refused(due_at.reason)
             return commands.move_step(handoff_id, by, typed["step"], due_at)
         case "reassign":
             return commands.reassign(handoff_id, by, typed["to"], typed["why"])

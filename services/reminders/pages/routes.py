@@ -29,6 +29,8 @@ from services.reminders.reading import Place, Reading, Seen
 from services.reminders.sending import Recipient
 from services.reminders.tokens import Links, Personal
 from shared.contracts.values import Id
+from shared.pages import moments
+from shared.pages.moments import Unreadable
 
 PAGE = 50
 IN_CALENDAR = 1000
@@ -280,13 +282,13 @@ async def _do(house: House, come: Door, what: str, typed: Mapping[str, str]) -> 
             )
         case "snooze":
             zone = house.desk.writer(come.person).zone
-            offered = typed.get("until")
-            until = (
-                choices.offered(offered)
-                if offered
-                else choices.own(typed.get("day", ""), typed.get("time", ""), zone)
-            )
-            return await commands.snooze(deadline, by, until) if until else Refused(NO_TIME)
+            if offered := typed.get("until"):
+                until = choices.offered(offered) or Unreadable(NO_TIME)
+            else:
+                until = moments.typed(typed.get("day", ""), typed.get("time", ""), zone)
+            if isinstance(until, Unreadable):
+                return Refused(until.reason)
+            return await commands.snooze(deadline, by, until)
         case _:
             to = typed.get("to", "")
             if other := typed.get("other", "").strip():

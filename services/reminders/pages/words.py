@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 
+from shared.pages import moments
 from shared.pages.catalog import N_
 
 
@@ -37,11 +38,12 @@ SAID: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 """What is said when something was done."""
 
-NO_TIME = N_("that is no day and time: choose one of those offered, or write such as 14:30")
+NO_TIME = N_("that is no time: choose one of those offered")
 NOBODY = N_("the directory has nobody with this mail address or id")
 NOT_CHOSEN = N_("choose somebody, or write a mail address")
 
 SENTENCES: Sequence[str] = (
+    *moments.SENTENCES,
     NO_TIME,
     NOBODY,
     NOT_CHOSEN,
