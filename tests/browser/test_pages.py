@@ -225,7 +225,7 @@ async def test_a_step_gets_another_date_in_the_jalali_calendar(
     path = await sara.path("fa-accept")
 
     async def typed(day: str, clock: str, *, picture: str = "") -> None:
-        step = sara.page.locator("li", has_text="جلسهٔ آغاز کار")
+        step = sara.page.locator("li", has_text="جلسه آغاز همکاری")
         if not await step.locator("details").evaluate("one => one.open"):
             await step.locator("summary").click()
         await step.get_by_label("روز").fill(day)
@@ -236,7 +236,7 @@ async def test_a_step_gets_another_date_in_the_jalali_calendar(
         await step.get_by_role("button", name="ثبت تاریخ").click()
 
     await sara.go(path)
-    offered = sara.page.locator("li", has_text="جلسهٔ آغاز کار").locator("[name=day]")
+    offered = sara.page.locator("li", has_text="جلسه آغاز همکاری").locator("[name=day]")
     assert re.fullmatch("۱۴[۰-۹]{2}/[۰-۹]{2}/[۰-۹]{2}", await offered.input_value())
     await typed("۱۴۱۰/۱۲/۳۰", "۱۴:۳۰", picture="fa-another-date")
     assert await sara.text("[role=alert]") == "روز: ۱۴۱۰/۱۲/۳۰ در هیچ تقویمی نیست"
