@@ -198,12 +198,15 @@ async def find(
     projection: Mapping[str, Any] | None = None,
     sort: Sequence[tuple[str, int]] | None = None,
     limit: int = 0,
+    hint: Sequence[tuple[str, int]] | None = None,
 ) -> list[Document]:
-    """All documents that match, in one list."""
+    """All documents that match, in one list. `hint`: the index to use."""
     with translated():
         cursor = collection.find(query, projection, session=session, limit=limit)
         if sort:
             cursor = cursor.sort(list(sort))
+        if hint:
+            cursor = cursor.hint(list(hint))
         return await cursor.to_list(None)
 
 

@@ -8,6 +8,14 @@ from persiantools.jdatetime import MONTH_NAMES_FA, WEEKDAY_NAMES_FA, JalaliDate
 _LETTERS = str.maketrans("\u064a\u0643", "\u06cc\u06a9")
 """The Arabic letters ye and kaf, as keyboards of other languages write the Persian ones."""
 
+_ALPHABET = "آابپتثجچحخدذرزژسشصضطظعغفقکگلمنوهی"
+_ORDER = str.maketrans(
+    {letter: chr(0x0622 + place) for place, letter in enumerate(_ALPHABET)}
+    | {chr(arabic): chr(0x0622 + _ALPHABET.index(chr(one))) for arabic, one in _LETTERS.items()}
+    | {"\u200c": ""}
+)
+"""Letters at the places of their order: Unicode has the Persian ones after all the Arabic ones."""
+
 
 def numerals(text: str) -> str:
     """With Persian digits."""
@@ -37,6 +45,11 @@ def month_number(name: str) -> int | None:
     """1 to 12; None: no month is called so. Written with Arabic letters it is the same month."""
     named = name.translate(_LETTERS)
     return MONTH_NAMES_FA.index(named) if named and named in MONTH_NAMES_FA else None
+
+
+def sorting(text: str) -> str:
+    """Text by whose code points Persian words sort as in a dictionary; others stay as they are."""
+    return text.translate(_ORDER)
 
 
 def month(year: int, number: int) -> str:
