@@ -172,7 +172,8 @@ def tell_head(
     waiting = replace(handoff, deadlines=(due,))
     if known:
         return waiting, (move_deadline(waiting, due, "there is another head", at),)
-    return waiting, (set_deadline(waiting, account, due, at),)
+    page = rules.page(handoff.id)
+    return waiting, (set_deadline(waiting, account, due, at, done_only_at=page),)
 
 
 def amend_deal(

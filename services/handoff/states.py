@@ -171,8 +171,15 @@ def deadline_id(handoff: Handoff, step: str) -> str:
     return f"{handoff.id}:{step}"
 
 
-def set_deadline(handoff: Handoff, account: Account, due: Deadline, at: datetime) -> DeadlineSet:
-    """Tell of a deadline."""
+def set_deadline(
+    handoff: Handoff,
+    account: Account,
+    due: Deadline,
+    at: datetime,
+    *,
+    done_only_at: str | None = None,
+) -> DeadlineSet:
+    """Tell of a deadline. `done_only_at`: the page, where saying that it is done does nothing."""
     return DeadlineSet(
         deadline_id=deadline_id(handoff, due.step),
         account_id=account.id,
@@ -185,6 +192,7 @@ def set_deadline(handoff: Handoff, account: Account, due: Deadline, at: datetime
         step=due.step,
         tier=account.tier.value,
         salesperson_id=handoff.salesperson_id,
+        done_only_at=done_only_at,
         set_at=at,
     )
 

@@ -252,6 +252,7 @@ def _reminder(case: Case, person: str, kind: Kind, *parts: str, **more: Any) -> 
         account_id=deadline.account_id,
         account_name=deadline.account_name,
         step=deadline.step,
+        done_only_at=deadline.done_only_at,
         due_at=deadline.due_at,
         **more,
     )

@@ -93,6 +93,32 @@ async def test_done_twice_is_done_once(office: Office) -> None:
     assert len(met) == 1
 
 
+async def test_what_is_done_on_a_page_of_its_own_is_not_done_here(office: Office) -> None:
+    page = "https://handoff.example.com/pages/handoffs/h%2F1"
+    link = await office.act_link("decide", "noah", done_only_at=page)
+    mail = await office.mail("noah", "Step decide")
+    links = links_of(mail)
+    assert links.count(page) == 2, "in the text and in the HTML"
+    assert not [one for one in links if "do=done" in one]
+    assert len([one for one in links if "/act/" in one]) == 6
+    mine = next(one for one in links if "/my/" in one)
+    async with office.browser() as browser:
+        for path in (f"{link}?do=done", f"{mine}/deadline?id=decide", mine):
+            shown = (await browser.get(path)).text
+            assert f'href="{page}"' in shown
+            assert 'value="decide"' in shown or path.startswith(link)
+        assert "/done" not in (await browser.get(link)).text, "an older link does not offer it"
+        for path, told in ((f"{link}/done", {}), (f"{mine}/done", {"id": "decide"})):
+            refused = await browser.post(path, data=told)
+            assert refused.status_code == 409
+            assert "it is not done by saying so here" in refused.text
+            assert f'href="{page}"' in refused.text
+        assert (await browser.post(f"{link}/acknowledge")).status_code == 303
+    assert (await office.case("decide"))["status"] == "missed"
+    said = [one.data for one in await events(office.system.kafka, Topic.DEADLINES)]
+    assert not [m for m in said if isinstance(m, DeadlineMet) and m.deadline_id == "decide"]
+
+
 async def test_put_off_to_a_time_offered_and_to_one_s_own(office: Office) -> None:
     link = await office.act_link("later")
     async with office.browser() as browser:

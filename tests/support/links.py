@@ -23,7 +23,7 @@ KEY = "k" * 32
 
 
 def deadline(name: str, owner: str = "mia", **due: Any) -> DeadlineSet:
-    titles = due.pop("titles", None)
+    titles, page = due.pop("titles", None), due.pop("done_only_at", None)
     return DeadlineSet(
         deadline_id=name,
         subject_id="handoff-1",
@@ -32,6 +32,7 @@ def deadline(name: str, owner: str = "mia", **due: Any) -> DeadlineSet:
         title=f"Step {name}",
         titles=titles,
         owner_id=owner,
+        done_only_at=page,
         due_at=soon(**due),
         set_at=soon(),
     )
@@ -69,9 +70,9 @@ class Office:
             await asyncio.sleep(0.1)
         raise AssertionError(f"no mail to {person} about {about}")
 
-    async def act_link(self, name: str, person: str = "mia") -> str:
+    async def act_link(self, name: str, person: str = "mia", **more: Any) -> str:
         """The link in the mail about a deadline that is made for it, and late already."""
-        await self.say(deadline(name, person, minutes=-5))
+        await self.say(deadline(name, person, minutes=-5, **more))
         mail = await self.mail(person, f"Step {name}")
         return next(one for one in links_of(mail) if "/act/" in one).partition("?")[0]
 

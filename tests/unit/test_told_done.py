@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord
 
+from services.handoff import lifecycle
 from services.handoff.book import Book
 from services.handoff.handlers import decide
+from services.handoff.lifecycle import Act
 from services.handoff.states import Handoff, Status, deadline_id
 from shared.contracts.cloudevents import encode
-from shared.contracts.deadlines import DeadlineMet
+from shared.contracts.deadlines import DeadlineMet, DeadlineSet
+from shared.contracts.directory import Role
 from shared.contracts.event import EventData
 from shared.contracts.handoffs import Acceptance
 from shared.contracts.registry import EVENTS
@@ -67,6 +70,39 @@ def test_a_step_is_done_and_its_deadline_not_met_once_more() -> None:
     assert company.handoff.done == ("kick-off",)
     assert company.book.history[-1].what == "step"
     assert company.done("kick-off") == [], "twice is once"
+
+
+def test_what_saying_so_does_not_do_is_told_with_the_page_where_it_is_done() -> None:
+    """Every deadline that handoff sets: either saying so does something, or it says where to go."""
+    there = replace(RULES, url="https://handoff.example.com")
+    for begun in ("nobody can take it", "asked", "returned"):
+        company = Company()
+        if begun == "nobody can take it":
+            company.book = Book()
+            told = [
+                *decide(event(manager("hana", roles=(Role.HEAD,))), company.book, there),
+                *decide(event(deal()), company.book, there),
+            ]
+        else:
+            act = Act(by="mia", at=NOON, account=company.book.accounts["acme"], rules=there)
+            does = lifecycle.ask if begun == "asked" else lifecycle.give_back
+            outcome = does(company.handoff, ("Who signs?",), act)
+            assert isinstance(outcome, lifecycle.Moved)
+            told = [*outcome.publish]
+            company.book.keep_act(outcome, act, begun)
+        (data,) = [one for one in told if isinstance(one, DeadlineSet)]
+        page = f"https://handoff.example.com/pages/handoffs/{company.handoff.id}"
+        assert data.done_only_at == page, begun
+        assert company.done(str(data.step), by=data.owner_id) == [], begun
+        assert company.handoff.deadline(data.deadline_id), "still open"
+
+
+def test_what_is_done_by_saying_so_has_no_other_page() -> None:
+    book, there = Book(), replace(RULES, url="https://handoff.example.com")
+    told = [one for data in (manager(), deal()) for one in decide(event(data), book, there)]
+    steps = {one.step: one.done_only_at for one in told if isinstance(one, DeadlineSet)}
+    assert ACCEPT in steps
+    assert set(steps.values()) == {None}
 
 
 def test_to_say_so_of_the_acceptance_is_to_accept() -> None:

@@ -47,6 +47,7 @@ SENTENCES: Sequence[str] = (
     NO_TIME,
     NOBODY,
     NOT_CHOSEN,
+    N_("it is not done by saying so here: open the page where it is done"),
     N_("it is done"),
     N_("it is cancelled"),
     N_("it can be put off to a time to come, and no further than its policy says"),
