@@ -313,7 +313,7 @@ def _to_salesperson(handoff: Handoff, said: EventData, step: str, title: str, ac
     )
     now = replace(handoff, deadlines=(*handoff.deadlines, due))
     page = act.rules.page(handoff.id)
-    told = set_deadline(now, act.account, due, act.at, done_only_at=page)
+    told = set_deadline(now, act.account, due, act.at, done_only_on=page)
     return Moved(now, (said, paused, told))
 
 

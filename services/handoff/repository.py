@@ -1,7 +1,7 @@
 """Accounts, handoffs and managers in MongoDB: one query each to load a batch, one write to save."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from services.handoff import directory
 from services.handoff.assignment import Pool
@@ -31,7 +31,7 @@ from services.handoff.states import (
     deadline_id,
 )
 from services.handoff.tiers import Group
-from shared.contracts.deadlines import DeadlineMet
+from shared.contracts.deadlines import DeadlineMet, DeadlineMoved
 from shared.contracts.deals import DealAmended, DealClosed, DealReopened
 from shared.contracts.directory import PersonRemoved
 from shared.contracts.event import EventData
@@ -119,7 +119,7 @@ class Repository:
         if people:  # some of those who wait; there may be more than a transaction can hold
             some = await self.waiting(TRIED_AT_ONCE, session=session)
             wanted.append({"_id": {"$in": [handoff.id for handoff in some]}})
-        said = {event.deadline_id: event for event in events if isinstance(event, DeadlineMet)}
+        said = {event.deadline_id: event for event in events if _is_told(event)}
         if said:
             wanted.append({"_id": {"$in": [event.subject_id for event in said.values()]}})
         owed = {event.account_id for event in said.values() if event.account_id}
@@ -364,6 +364,13 @@ class Repository:
 
 def _live_of(accounts: Iterable[str]) -> Document:
     return {"account_id": {"$in": list(accounts)}, "status": {"$in": _LIVE}}
+
+
+def _is_told(event: EventData) -> TypeGuard[DeadlineMet | DeadlineMoved]:
+    """Whether it may change whose a deadline is here, or that it is open."""
+    return isinstance(event, DeadlineMet) or (
+        isinstance(event, DeadlineMoved) and event.from_owner_id is not None
+    )
 
 
 def _know(book: Book, row: Document) -> None:

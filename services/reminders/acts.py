@@ -87,6 +87,7 @@ def hand_on(case: Case, by: str, to: str, now: datetime, world: World) -> Outcom
         account_id=deadline.account_id,
         due_at=deadline.due_at,
         owner_id=to,
+        from_owner_id=deadline.owner_id,
         reason=f"handed on by {by}",
         moved_at=now,
     )
@@ -102,7 +103,7 @@ def done(case: Case, by: str, now: datetime, world: World) -> Outcome:
         return Turn(case)
     if reason := refused(case, by):
         return reason
-    if deadline.done_only_at:
+    if deadline.done_only_on:
         return Refused(ELSEWHERE)
     met = DeadlineMet(
         deadline_id=deadline.id,

@@ -252,7 +252,7 @@ def _reminder(case: Case, person: str, kind: Kind, *parts: str, **more: Any) -> 
         account_id=deadline.account_id,
         account_name=deadline.account_name,
         step=deadline.step,
-        done_only_at=deadline.done_only_at,
+        done_only_on=deadline.done_only_on,
         due_at=deadline.due_at,
         **more,
     )

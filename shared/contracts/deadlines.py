@@ -41,7 +41,7 @@ class DeadlineSet(EventData):
     """Of the account, where it is known."""
     salesperson_id: Id | None = None
     """Whom a policy means by `salesperson`."""
-    done_only_at: WebAddress | None = None
+    done_only_on: WebAddress | None = None
     """The page where alone it can be done, such as a decision. Absent: it is enough to say so."""
     set_at: Instant
 
@@ -58,6 +58,8 @@ class DeadlineMoved(EventData):
     account_id: Id | None = None
     due_at: Instant
     owner_id: Id | None = None
+    from_owner_id: Id | None = None
+    """Who handed it on to `owner_id`. Whoever knows it as another's by now does not follow."""
     reason: Text | None = None
     moved_at: Instant
 

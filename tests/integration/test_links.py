@@ -95,7 +95,7 @@ async def test_done_twice_is_done_once(office: Office) -> None:
 
 async def test_what_is_done_on_a_page_of_its_own_is_not_done_here(office: Office) -> None:
     page = "https://handoff.example.com/pages/handoffs/h%2F1"
-    link = await office.act_link("decide", "noah", done_only_at=page)
+    link = await office.act_link("decide", "noah", done_only_on=page)
     mail = await office.mail("noah", "Step decide")
     links = links_of(mail)
     assert links.count(page) == 2, "in the text and in the HTML"

@@ -63,7 +63,7 @@ def letter(family: str, language: Literal["en", "fa"]) -> Letter:
         "due": reminder("due", language),
         "due-late": reminder("due", language, late_by=timedelta(hours=5, minutes=12)),
         "due-elsewhere": reminder(
-            "due", language, done_only_at="https://handoff.example.com/pages/handoffs/h-1"
+            "due", language, done_only_on="https://handoff.example.com/pages/handoffs/h-1"
         ),
         "escalated": reminder("escalated", language, important=True, owner_name=_OTHERS[language]),
         "returned": reminder("returned", language),

@@ -23,7 +23,7 @@ KEY = "k" * 32
 
 
 def deadline(name: str, owner: str = "mia", **due: Any) -> DeadlineSet:
-    titles, page = due.pop("titles", None), due.pop("done_only_at", None)
+    titles, page = due.pop("titles", None), due.pop("done_only_on", None)
     return DeadlineSet(
         deadline_id=name,
         subject_id="handoff-1",
@@ -32,7 +32,7 @@ def deadline(name: str, owner: str = "mia", **due: Any) -> DeadlineSet:
         title=f"Step {name}",
         titles=titles,
         owner_id=owner,
-        done_only_at=page,
+        done_only_on=page,
         due_at=soon(**due),
         set_at=soon(),
     )

@@ -112,7 +112,7 @@ def _refusals() -> list[str]:
         acts.acknowledge(pausing, "mia", NOON, WORLD),
         acts.acknowledge(often, "mia", NOON, WORLD),
         acts.done(case(), "reza", NOON, WORLD),
-        acts.done(case(done_only_at="https://a.example/h"), "mia", NOON, WORLD),
+        acts.done(case(done_only_on="https://a.example/h"), "mia", NOON, WORLD),
         acts.snooze(case(), "mia", NOON, NOON, WORLD),
         acts.hand_on(case(), "mia", "stranger", NOON, WORLD),
         acts.hand_on(case(), "mia", "reza", NOON, WORLD),

@@ -41,7 +41,7 @@ class Row:
     quiet: Markup | None
     """Until when who has it in hand."""
     ended: bool
-    done_only_at: str | None
+    done_only_on: str | None
     """The page where it is done; None: here."""
 
 
@@ -96,7 +96,7 @@ def row(case: Case, names: Mapping[str, str], reader: Reader) -> Row:
         if by
         else None,
         ended=now in (Standing.MET, Standing.CANCELLED),
-        done_only_at=deadline.done_only_at,
+        done_only_on=deadline.done_only_on,
     )
 
 
