@@ -54,7 +54,7 @@ def _differing(before: Account | Manager, now: Account | Manager) -> Document:
 
 def to_account(row: Document) -> Account:
     """As it was kept."""
-    del row["sort_name"]
+    row.pop("sort_name", None)
     row["tier"] = Tier(row["tier"])
     row["tier_wanted"] = row["tier_wanted"] and Tier(row["tier_wanted"])
     row["won"] = {name: Decimal(value) for name, value in row["won"].items()}

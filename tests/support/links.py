@@ -12,7 +12,10 @@ from typing import Any
 
 import httpx
 
+from services.reminders.pages.gate import Gate
 from services.reminders.tokens import Links
+from shared.clients import Limit
+from shared.clock import utc_now
 from shared.contracts.deadlines import DeadlineSet
 from shared.contracts.event import EventData
 from tahvil.demo import plain_text, read_mails
@@ -36,6 +39,11 @@ def deadline(name: str, owner: str = "mia", **due: Any) -> DeadlineSet:
         due_at=soon(**due),
         set_at=soon(),
     )
+
+
+def gate(any_link: str = "1000/second", wrong_link: str = "1000/second", **more: Any) -> Gate:
+    """Of the addresses under which links are opened."""
+    return Gate(any_link=Limit(any_link, utc_now), wrong_link=Limit(wrong_link, utc_now), **more)
 
 
 class Office:

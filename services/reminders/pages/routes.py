@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Depends, Query, Request, Response, status
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
@@ -69,10 +69,19 @@ class House:
 
 def build_router(house: House) -> APIRouter:
     """Everything that links lead to."""
-    router = APIRouter(route_class=house.desk.route_class(), include_in_schema=False)
-    _act(router, house)
-    _mine(router, house)
-    _calendar(router, house)
+    gate = house.desk.gate
+
+    async def counted(request: Request) -> None:
+        if (again := gate.opened(request)) is not None:
+            raise Closed("often", again=again)
+
+    paged = house.desk.route_class()
+    router = APIRouter(route_class=paged, include_in_schema=False)
+    links = APIRouter(route_class=paged, include_in_schema=False, dependencies=[Depends(counted)])
+    _act(links, house)
+    _mine(links, house)
+    _calendar(links, house)
+    router.include_router(links)
 
     @router.api_route("/pages/static/{name}", methods=READ)
     async def static(name: str) -> Response:

@@ -84,6 +84,11 @@ CLOSED: Mapping[str, tuple[int, str, str]] = MappingProxyType({
         N_("This link is nobody's any more"),
         N_("Whom it was made for is not in the directory, or has left."),
     ),
+    "often": (
+        429,
+        N_("Too many links were opened"),
+        N_("Your network opens more links than Tahvil takes at a time. Try again in a while."),
+    ),
     "unknown": (
         404,
         N_("There is no such deadline"),
