@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TypeAlias
 
 from shared.contracts.event import Event, EventData
 from shared.contracts.ids import derived
+
+Said: TypeAlias = tuple[str, EventData]
+"""What is published, behind the name of what happened: by that and its own it has its id."""
 
 
 def caused_by(cause: Event, service: str, published: Iterable[EventData]) -> list[Event]:

@@ -1,31 +1,14 @@
 """Settings of who gets in, and how."""
 
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Any, Self
+from typing import Self
 
-from limits import RateLimitItem, parse
-from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings
 
+from shared.clients import Networks, Rate
 from shared.config import KafkaSettings
 from shared.signing import Keys, split
-
-Networks = tuple[IPv4Network | IPv6Network, ...]
-
-
-def _networks(value: Any) -> Any:
-    if isinstance(value, str):
-        return tuple(ip_network(one.strip()) for one in value.split(",") if one.strip())
-    return value
-
-
-def _rate(value: str) -> str:
-    try:
-        parse(value)
-    except ValueError:
-        raise ValueError('must be such as "5 per 15 minutes"') from None
-    return value
 
 
 class AccessSettings(BaseSettings):
@@ -52,16 +35,16 @@ class AccessSettings(BaseSettings):
     login_link_life: timedelta = Field(
         timedelta(minutes=15), gt=timedelta(0), description="how long a login link can be used"
     )
-    login_rate_address: Annotated[str, AfterValidator(_rate)] = Field(
+    login_rate_address: Rate = Field(
         "5 per 15 minutes", description="login links asked for one mail address, per replica"
     )
-    login_rate_client: Annotated[str, AfterValidator(_rate)] = Field(
+    login_rate_client: Rate = Field(
         "30 per 15 minutes", description="login links asked for by one client, per replica"
     )
     proxy_user_header: str | None = Field(
         None, description="header in which a proxy names who signed in there (mail address or id)"
     )
-    proxy_addresses: Annotated[Networks, NoDecode, BeforeValidator(_networks)] = Field(
+    proxy_addresses: Networks = Field(
         (), description="networks of the proxies that may set it, comma separated"
     )
     proxy_secret: SecretStr | None = Field(
@@ -94,8 +77,3 @@ class AccessSettings(BaseSettings):
     def secure(self) -> bool:
         """Whether the pages are opened with https only."""
         return self.handoff_url.scheme == "https"
-
-    @property
-    def rates(self) -> tuple[RateLimitItem, RateLimitItem]:
-        """Login links for one mail address, and by one client."""
-        return parse(self.login_rate_address), parse(self.login_rate_client)

@@ -30,7 +30,7 @@ from shared.runtime import Loop, Plumbing, Service
 def build(plumbing: Plumbing[Settings]) -> Service:
     """Put the service together."""
     settings = plumbing.settings
-    rules = settings.rules()
+    rules = settings.rules(str(settings.handoff_url))
     repository = Repository(plumbing.database)
     people = Directory(plumbing.database)
     commands = Commands(

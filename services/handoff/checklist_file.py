@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from services.handoff.checklist_nodes import MOST, Fault, Reader
@@ -26,7 +25,9 @@ from services.handoff.checklists import (
     Template,
     main_title,
 )
+from shared import lined
 from shared.errors import Misconfigured
+from shared.lined import Unread
 
 BUILT_IN = Path(__file__).with_name("checklists.yaml")
 """What holds where a company sets nothing."""
@@ -83,17 +84,15 @@ def read(path: Path) -> tuple[Checklists, tuple[Fault, ...]]:
 
 def _file(file: Path, reader: Reader) -> Iterator[_Placed]:
     try:
-        root = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        root = lined.compose(file)
     except OSError as error:
         reader.faults.append(Fault(reader.file, 1, f"cannot be read: {error.strerror}"))
         return
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        reader.faults.append(Fault(reader.file, line, f"is not YAML: {error.problem}"))
+    except UnicodeDecodeError:
+        reader.faults.append(Fault(reader.file, 1, "is not YAML: is not UTF-8 text"))
         return
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        told = "is nested too deeply" if isinstance(error, RecursionError) else "is not UTF-8 text"
-        reader.faults.append(Fault(reader.file, 1, f"is not YAML: {told}"))
+    except Unread as error:
+        reader.faults.append(Fault(reader.file, error.line or 1, error.reason))
         return
     if root is None:
         return
@@ -120,7 +119,7 @@ def _template(node: Node, reader: Reader) -> _Placed:
         if step is None:
             continue
         if step.id in nodes:
-            first = nodes[step.id].start_mark.line + 1
+            first = lined.line(nodes[step.id])
             reader.fault(
                 one, f"{what}: step {step.id} stands in line {first} already: give it another id"
             )

@@ -23,6 +23,7 @@ from services.handoff.checklists import (
     Words,
 )
 from shared.contracts.values import Id, Money, Name
+from shared.lined import line
 
 KINDS = ("new", "expansion", "transfer")
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -59,7 +60,7 @@ class Reader:
 
     def fault(self, node: Node, words: str) -> None:
         """Something is wrong there."""
-        self.faults.append(Fault(self.file, node.start_mark.line + 1, words))
+        self.faults.append(Fault(self.file, line(node), words))
 
     def mapping(
         self, node: Node, what: str, keys: Collection[str], required: Collection[str] = ()

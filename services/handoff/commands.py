@@ -1,6 +1,6 @@
 """What people do with handoffs: one transaction a command, answered when it is committed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 
 from services.handoff import lifecycle, reassignment
@@ -9,13 +9,12 @@ from services.handoff.portfolio import Change
 from services.handoff.repository import Repository
 from services.handoff.rules import Rules
 from services.handoff.states import Did, Handoff, Status
-from shared.caused import by_itself
+from shared.caused import Said
 from shared.contracts.deals import Package
-from shared.contracts.event import EventData
-from shared.mongo import Session, server_time, transaction
-from shared.outbox import Outbox, Row
-from shared.processor import to_message
+from shared.mongo import Session, server_time
+from shared.outbox import Outbox
 from shared.relay import Relay
+from shared.telling import Teller
 
 
 class Unknown(Exception):
@@ -29,8 +28,7 @@ class Commands:
         self, *, repository: Repository, outbox: Outbox, relay: Relay, rules: Rules
     ) -> None:
         self._repository = repository
-        self._outbox = outbox
-        self._relay = relay
+        self._teller = Teller("handoff", repository.database, outbox, relay)
         self._rules = rules
 
     async def accept(self, handoff_id: str, by: str) -> Outcome:
@@ -102,7 +100,7 @@ class Commands:
         now = await server_time(self._repository.database)
         why = " ".join(why.split()).removesuffix(".")
 
-        async def do(session: Session) -> tuple[Outcome, list[Row]]:
+        async def do(session: Session) -> tuple[Outcome, list[Said]]:
             found = await self._repository.handoffs_where({"_id": handoff_id}, 1, session)
             if not found:
                 raise Unknown(handoff_id)
@@ -130,12 +128,9 @@ class Commands:
                 )
             )
             await self._repository.save(book, session)
-            rows = await self._tell(identity, publish, now, session)
-            return Moved(carrying, tuple(publish)), rows
+            return Moved(carrying, tuple(publish)), [(identity, data) for data in publish]
 
-        outcome, rows = await transaction(self._repository.database, do)
-        await self._relay.submit(rows)
-        return outcome
+        return await self._teller.tell(do, now)
 
     async def _do(
         self,
@@ -148,7 +143,7 @@ class Commands:
     ) -> Outcome:
         now = await server_time(self._repository.database)
 
-        async def do(session: Session) -> tuple[Outcome, list[Row]]:
+        async def do(session: Session) -> tuple[Outcome, list[Said]]:
             book = await self._repository.of_accounts([], [{"_id": handoff_id}], session)
             handoff = book.handoffs.get(handoff_id)
             if handoff is None:
@@ -169,15 +164,6 @@ class Commands:
             publish = book.keep_act(outcome, act, name, said)
             await self._repository.save(book, session)
             identity = f"{handoff.id}:{act.account.revision}:{name}"
-            return outcome, await self._tell(identity, publish, now, session)
+            return outcome, [(identity, data) for data in publish]
 
-        outcome, rows = await transaction(self._repository.database, do)
-        await self._relay.submit(rows)
-        return outcome
-
-    async def _tell(
-        self, identity: str, publish: Sequence[EventData], at: datetime, session: Session
-    ) -> list[Row]:
-        events = by_itself(identity, "handoff", publish, at)
-        messages = [to_message(event) for event in events]
-        return await self._outbox.add(messages, at, session=session)
+        return await self._teller.tell(do, now)

@@ -88,8 +88,11 @@ class RulesSettings(BaseSettings):
         timedelta(hours=8), description="working time of a salesperson to answer or mend"
     )
 
-    def rules(self) -> Rules:
-        """The rules as the domain takes them; `Misconfigured` names the file and the field."""
+    def rules(self, url: str = "") -> Rules:
+        """The rules as the domain takes them; `Misconfigured` names the file and the field.
+
+        `url`: of the pages, as people open them.
+        """
         return Rules(
             policy=Policy(
                 tier_weights=self.tier_weights,
@@ -109,6 +112,7 @@ class RulesSettings(BaseSettings):
             assign_within=self.assign_within,
             accept_within=self.accept_within,
             answer_within=self.answer_within,
+            url=url.rstrip("/"),
         )
 
     def working(self) -> "CompanyTime":

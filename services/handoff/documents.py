@@ -8,6 +8,7 @@ from typing import Any
 
 from services.handoff import checklist_store
 from services.handoff.candidates import Away, Manager, Need, Tier
+from services.handoff.listing import sort_name
 from services.handoff.states import Account, Deadline, Explanation, Handoff, Status
 from services.handoff.tiers import Facts, Group
 from services.handoff.verdicts import Reason, Verdicts
@@ -26,6 +27,8 @@ def write_account(before: Account | None, account: Account) -> InsertOne[Documen
     """Keep an account; `before`: as it is stored."""
     changed = _differing(before, account) if before else plain(account)
     changed["revision"] = account.revision + 1
+    if "name" in changed:
+        changed["sort_name"] = sort_name(account.name)
     if "won" in changed:
         changed["won"] = {name: str(value) for name, value in account.won.items()}
     if before is None:
@@ -51,6 +54,7 @@ def _differing(before: Account | Manager, now: Account | Manager) -> Document:
 
 def to_account(row: Document) -> Account:
     """As it was kept."""
+    row.pop("sort_name", None)
     row["tier"] = Tier(row["tier"])
     row["tier_wanted"] = row["tier_wanted"] and Tier(row["tier_wanted"])
     row["won"] = {name: Decimal(value) for name, value in row["won"].items()}

@@ -171,8 +171,9 @@ def tell_head(
     )
     waiting = replace(handoff, deadlines=(due,))
     if known:
-        return waiting, (move_deadline(waiting, due, "there is another head", at),)
-    return waiting, (set_deadline(waiting, account, due, at),)
+        return waiting, (move_deadline(waiting, due, "there is another head", at, handed=True),)
+    page = rules.page(handoff.id)
+    return waiting, (set_deadline(waiting, account, due, at, done_only_on=page),)
 
 
 def amend_deal(

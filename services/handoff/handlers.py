@@ -11,13 +11,15 @@ from services.handoff.book import Book
 from services.handoff.candidates import Away, Manager, Tier
 from services.handoff.domain import Decision
 from services.handoff.lifecycle import Act
+from services.handoff.obligations import Owed
 from services.handoff.portfolio import Change
 from services.handoff.repository import Repository
 from services.handoff.rules import Rules
 from services.handoff.states import LIVE, Account, Handoff, Status
+from services.handoff.steps import CLOCKS
 from services.handoff.tiers import Group
 from shared.caused import caused_by
-from shared.contracts.deadlines import DeadlineMet
+from shared.contracts.deadlines import DeadlineMet, DeadlineMoved
 from shared.contracts.deals import DealAmended, DealClosed, DealReopened
 from shared.contracts.directory import AbsenceSet, PersonRemoved, PersonUpserted, Role
 from shared.contracts.event import Event, EventData
@@ -57,7 +59,7 @@ def decide(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
         case Topic.ACCOUNTS:
             return _customer(event, book, rules)
         case Topic.DEADLINES:
-            return _told_done(event, book, rules)
+            return _told(event, book, rules)
         case _:
             return ()
 
@@ -169,11 +171,41 @@ def _customer(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
     return book.keep_owed(name, owed)
 
 
-def _told_done(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
-    """A deadline is met, says somebody else: reminders, which were answered, or another system."""
-    met = event.data
-    if not isinstance(met, DeadlineMet):
-        return ()
+def _told(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
+    """What others say of a deadline: reminders, which were answered, or another system."""
+    match event.data:
+        case DeadlineMet() as met:
+            return _told_done(met, event, book, rules)
+        case DeadlineMoved() as moved:
+            _told_handed_on(moved, book)
+            return ()
+        case _:
+            return ()
+
+
+def _told_handed_on(moved: DeadlineMoved, book: Book) -> None:
+    """A step or something owed is another's to do now. Nothing is said of it: it has been said.
+
+    Only from whom it is here. What has changed hands meanwhile stays so; who handed it on without
+    knowing will hear of that. Whose decisions are (`CLOCKS`) follows from the handoff alone.
+    """
+    before, now = moved.from_owner_id, moved.owner_id
+    if before is None or now is None:
+        return
+    if handoff := book.handoffs.get(moved.subject_id):
+        due = handoff.deadline(moved.deadline_id)
+        if due and due.owner_id == before and due.step not in CLOCKS:
+            changed = tuple(
+                replace(one, owner_id=now) if one is due else one for one in handoff.deadlines
+            )
+            book.keep_handoff(replace(handoff, deadlines=changed))
+        return
+    one = book.obligations.get(moved.account_id or "", {}).get(moved.deadline_id)
+    if one and one.owner_id == before:
+        book.keep_owed(one.account_id, Owed(open=(replace(one, owner_id=now),)))
+
+
+def _told_done(met: DeadlineMet, event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
     at = min(met.met_at, event.time)
     published: Sequence[EventData] = ()
     if handoff := book.handoffs.get(met.subject_id):

@@ -312,7 +312,9 @@ def _to_salesperson(handoff: Handoff, said: EventData, step: str, title: str, ac
         paused_at=act.at,
     )
     now = replace(handoff, deadlines=(*handoff.deadlines, due))
-    return Moved(now, (said, paused, set_deadline(now, act.account, due, act.at)))
+    page = act.rules.page(handoff.id)
+    told = set_deadline(now, act.account, due, act.at, done_only_on=page)
+    return Moved(now, (said, paused, told))
 
 
 def _meet(

@@ -11,12 +11,11 @@ from typing import Annotated, Literal, Protocol
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response, status
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from services.handoff.access import AccessSettings
 from services.handoff.links import Asked, Links
 from services.handoff.sessions import Sessions
+from shared.clients import Limit
 from shared.contracts.values import Email
 from shared.passes import local
 
@@ -94,15 +93,14 @@ def build_router(
 
 def _limit(settings: AccessSettings, now: Callable[[], datetime]) -> Callable[[str, str], None]:
     """How often links may be asked for by one client, and for one address."""
-    limiter = MovingWindowRateLimiter(MemoryStorage())
-    per_address, per_client = settings.rates
+    by_address = Limit(settings.login_rate_address, now)
+    by_client = Limit(settings.login_rate_client, now)
 
     def limit(client: str, address: str) -> None:
         # Only a trace of the address: it may be anybody's, and is kept for as long as the rate.
         trace = hashlib.sha256(address.encode()).hexdigest()
-        for rate, who in ((per_client, f"client {client}"), (per_address, trace)):
-            if not limiter.hit(rate, who):
-                again = int(limiter.get_window_stats(rate, who).reset_time - now().timestamp()) + 1
+        for rate, who in ((by_client, client), (by_address, trace)):
+            if again := rate.hit(who):
                 raise HTTPException(
                     status.HTTP_429_TOO_MANY_REQUESTS,
                     f"too many login links were asked for: try again in {again} s",

@@ -20,12 +20,12 @@ from services.handoff.repository import Repository
 from services.handoff.rules import Rules
 from services.handoff.states import Handoff, Status
 from services.handoff.tiers import Group
-from shared.caused import by_itself
+from shared.caused import Said
 from shared.errors import Transient
-from shared.mongo import Session, server_time, transaction
-from shared.outbox import Outbox, Row
-from shared.processor import to_message
+from shared.mongo import Session, server_time
+from shared.outbox import Outbox
 from shared.relay import Relay
+from shared.telling import Teller
 
 log = structlog.get_logger(__name__)
 
@@ -48,8 +48,7 @@ class Mover:
         cover_after: timedelta,
     ) -> None:
         self._repository = repository
-        self._outbox = outbox
-        self._relay = relay
+        self._teller = Teller("handoff", repository.database, outbox, relay)
         self._rules = rules
         self._cover_after = cover_after
         self._waited = ""
@@ -192,7 +191,7 @@ class Mover:
         return moved
 
     async def _one(self, account: str, decide: Callable[[Book, str], Moved], now: datetime) -> int:
-        async def move(session: Session) -> tuple[bool, list[Row]]:
+        async def move(session: Session) -> tuple[bool, list[Said]]:
             book = await self._repository.portfolio(account, session)
             decided = decide(book, account)
             if decided == Moved():
@@ -201,13 +200,9 @@ class Mover:
             await self._repository.save(book, session)
             state = book.accounts[account]
             identity = f"{account}:{state.revision}"
-            events = by_itself(identity, "handoff", publish, now)
-            messages = [to_message(event) for event in events]
-            return True, await self._outbox.add(messages, now, session=session)
+            return True, [(identity, data) for data in publish]
 
-        moved, rows = await transaction(self._repository.database, move)
-        await self._relay.submit(rows)
-        return int(moved)
+        return int(await self._teller.tell(move, now))
 
     def _change(self, book: Book, at: datetime, reason: str) -> Change:
         return Change(at=at, pool=book.pool, rules=self._rules, reason=reason)

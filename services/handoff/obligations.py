@@ -160,7 +160,7 @@ def told_done(
     rules: Rules,
 ) -> Owed:
     """It was said elsewhere that one is done. What is owed again begins anew."""
-    book = _Book(account, one.owner_id, known, at, rules)
+    book = _Book(account, account.manager_id or one.owner_id, known, at, rules)
     match one.kind:
         case Kind.CONTACT:
             return book.contacted(at, by)
@@ -182,7 +182,7 @@ def hand_on(account: Account, known: Known, at: datetime, heads: Sequence[str] =
     for one in known.values():
         if owners and one.owner_id not in owners:
             now = replace(one, owner_id=owners[0])
-            told = _moved(now, at, reason) if one.owner_id else _set(now, account, at)
+            told = _moved(now, at, reason, handed=True) if one.owner_id else _set(now, account, at)
             owed += Owed(open=(now,), publish=(told,))
     return owed
 
@@ -360,13 +360,13 @@ def _set(one: Obligation, account: Account, at: datetime) -> DeadlineSet:
     )
 
 
-def _moved(one: Obligation, at: datetime, reason: str) -> DeadlineMoved:
+def _moved(one: Obligation, at: datetime, reason: str, *, handed: bool = False) -> DeadlineMoved:
     return DeadlineMoved(
         deadline_id=one.id,
         account_id=one.account_id,
         subject_id=one.subject_id,
         due_at=one.due_at,
-        owner_id=one.owner_id,
+        owner_id=one.owner_id if handed else None,
         reason=reason,
         moved_at=at,
     )

@@ -4,6 +4,7 @@ What a viewer may not see is as if it were not there.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from services.handoff import dossier, rights
 from services.handoff.book import Book
 from services.handoff.candidates import Manager
 from services.handoff.directory import Directory
+from services.handoff.listing import Wanted, managed, own
 from services.handoff.obligations import Obligation
 from services.handoff.people import Person
 from services.handoff.repository import Repository
@@ -34,6 +36,7 @@ from services.handoff.views import (
 from shared.mongo import aggregate, server_time
 
 MOST_HANDOFFS = 500  # of one account
+MOST_OWN = 5000  # accounts of one salesperson's own handoffs, by their ids
 _HIDDEN: Mapping[str, Any] = {"satisfaction": None, "contacted_at": None, "won": {}}
 """Of an account of which somebody sees the own handoffs only."""
 HAD_ONE = "the account had a manager already, so nobody else was considered"
@@ -60,7 +63,7 @@ class Reading:
         wanted = {"manager_id": manager, "salesperson_id": salesperson, "status": state}
         query: dict[str, Any] = {name: str(value) for name, value in wanted.items() if value}
         if not viewer.sees_everything:
-            query |= {"$or": _own(viewer)}
+            query |= {"$or": own(viewer)}
         found = await self._handoffs_after(query, after, limit + 1)
         page = found[:limit]
         return Inbox(
@@ -144,23 +147,39 @@ class Reading:
         query: dict[str, Any] = {}
         if manager:
             query = {"$or": [{"manager_id": manager}, {"home_manager_id": manager}]}
-        own: list[Account] = []
+        mine: list[Account] = []
         if not viewer.sees_everything:
-            managed = {"$or": _managed(viewer)}
-            ids = await self._accounts_of(_own(viewer), after, limit + 1)
-            own = await self._repository.accounts_where(
+            ids = await self._accounts_of(own(viewer), after, limit + 1)
+            mine = await self._repository.accounts_where(
                 {"$and": [{"_id": {"$in": ids}}, query]}, limit + 1, after
             )
-            query = {"$and": [managed, query]}
+            query = {"$and": [{"$or": managed(viewer)}, query]}
         found = await self._repository.accounts_where(query, limit + 1, after)
-        known = {one.id: one for one in (*own, *found)}
+        known = {one.id: one for one in (*mine, *found)}
         page = [known[name] for name in sorted(known)][:limit]
-        names = await self._directory.named(
-            name for one in page for name in (one.manager_id, one.home_manager_id)
-        )
         return Portfolio(
-            items=[_row(one, names, whole=rights.manages(viewer, one)) for one in page],
+            items=await self._rows(viewer, page),
             next=page[-1].id if len(known) > limit else None,
+        )
+
+    async def portfolio(
+        self, viewer: Viewer, manager: str | None, wanted: Wanted, limit: int
+    ) -> Portfolio:
+        """Customers of one manager, or of nobody; those of own handoffs to who sees no more.
+
+        The latter by name: another order would tell what is hidden from them.
+        """
+        if rights.sees_portfolio(viewer, manager):
+            found = await self._repository.accounts_of(wanted, manager, limit + 1)
+        else:
+            ids = await self._accounts_of(own(viewer), "", MOST_OWN)
+            wanted = replace(wanted, order="name")
+            more = {"manager_id": manager} if manager else {}
+            found = await self._repository.accounts_among(wanted, ids, limit + 1, **more)
+        page = found[:limit]
+        return Portfolio(
+            items=await self._rows(viewer, page),
+            next=wanted.ends(page[-1]) if len(found) > limit else None,
         )
 
     async def account(self, viewer: Viewer, account_id: str) -> AccountView | None:
@@ -197,6 +216,12 @@ class Reading:
         ]
         names = await self._directory.named(one.id for one in seen)
         return [_manager(one, names, now) for one in sorted(seen, key=lambda one: one.id)]
+
+    async def _rows(self, viewer: Viewer, accounts: Sequence[Account]) -> list[AccountRow]:
+        names = await self._directory.named(
+            name for one in accounts for name in (one.manager_id, one.home_manager_id)
+        )
+        return [_row(one, names, whole=rights.manages(viewer, one)) for one in accounts]
 
     async def _shown(self, viewer: Viewer, handoffs: Sequence[Handoff]) -> list[HandoffView]:
         names = await self._directory.named(_people(handoffs))
@@ -242,21 +267,6 @@ class Reading:
             ],
         )
         return [row["_id"] for row in rows]
-
-
-def _own(viewer: Viewer) -> list[Mapping[str, Any]]:
-    """What `rights.is_own` says, as a query."""
-    whose = {"$in": sorted(viewer.whose)}
-    return [{"manager_id": whose}, {"salesperson_id": whose}, {"deadlines.owner_id": whose}]
-
-
-def _managed(viewer: Viewer) -> list[Mapping[str, Any]]:
-    """What `rights.manages` says, as a query. The type lets the partial index be used."""
-    whose = sorted(viewer.whose)
-    return [
-        {"manager_id": {"$in": whose}},
-        {"home_manager_id": {"$in": whose, "$type": "string"}},
-    ]
 
 
 def _people(handoffs: Iterable[Handoff]) -> set[str | None]:

@@ -1,7 +1,7 @@
 """Accounts, handoffs and managers in MongoDB: one query each to load a batch, one write to save."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from services.handoff import directory
 from services.handoff.assignment import Pool
@@ -19,6 +19,7 @@ from services.handoff.documents import (
     write_account,
     write_manager,
 )
+from services.handoff.listing import FIELDS, Wanted, index, of_manager
 from services.handoff.obligations import Kind, Obligation
 from services.handoff.states import (
     LIVE,
@@ -30,7 +31,7 @@ from services.handoff.states import (
     deadline_id,
 )
 from services.handoff.tiers import Group
-from shared.contracts.deadlines import DeadlineMet
+from shared.contracts.deadlines import DeadlineMet, DeadlineMoved
 from shared.contracts.deals import DealAmended, DealClosed, DealReopened
 from shared.contracts.directory import PersonRemoved
 from shared.contracts.event import EventData
@@ -52,12 +53,16 @@ from shared.mongo import (
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "accounts": [
-        IndexModel("manager_id"),
+        *(IndexModel(list(index("manager_id", field))) for field in FIELDS.values()),
+        *(
+            IndexModel(
+                list(index("home_manager_id", field)),
+                partialFilterExpression={"home_manager_id": {"$type": "string"}},
+            )
+            for field in FIELDS.values()
+        ),
         IndexModel("group_id", partialFilterExpression={"group_id": {"$type": "string"}}),
         IndexModel("tier_wanted", partialFilterExpression={"tier_wanted": {"$type": "string"}}),
-        IndexModel(
-            "home_manager_id", partialFilterExpression={"home_manager_id": {"$type": "string"}}
-        ),
     ],
     "handoffs": [
         IndexModel("deal_id"),
@@ -114,7 +119,7 @@ class Repository:
         if people:  # some of those who wait; there may be more than a transaction can hold
             some = await self.waiting(TRIED_AT_ONCE, session=session)
             wanted.append({"_id": {"$in": [handoff.id for handoff in some]}})
-        said = {event.deadline_id: event for event in events if isinstance(event, DeadlineMet)}
+        said = {event.deadline_id: event for event in events if _is_told(event)}
         if said:
             wanted.append({"_id": {"$in": [event.subject_id for event in said.values()]}})
         owed = {event.account_id for event in said.values() if event.account_id}
@@ -224,6 +229,37 @@ class Repository:
         rows = await find(self._accounts, rest, sort=[("_id", 1)], limit=limit)
         return [to_account(row) for row in rows]
 
+    async def accounts_of(self, wanted: Wanted, manager: str | None, limit: int) -> list[Account]:
+        """A manager's accounts in the order wanted; None: those of nobody."""
+        found: dict[str, Account] = {}
+        for whose, query in of_manager(manager).items():
+            by = index(whose, FIELDS[wanted.order])
+            for one in await self._ordered(wanted, query, limit, by):
+                found[one.id] = one
+        return sorted(found.values(), key=wanted.place, reverse=wanted.down)[:limit]
+
+    async def accounts_among(
+        self, wanted: Wanted, ids: Sequence[str], limit: int, **more: str
+    ) -> list[Account]:
+        """Some accounts in the order wanted; `more`: what else they must match."""
+        return await self._ordered(wanted, {"_id": {"$in": list(ids)}, **more}, limit, None)
+
+    async def _ordered(
+        self,
+        wanted: Wanted,
+        query: Mapping[str, Any],
+        limit: int,
+        by: Sequence[tuple[str, int]] | None,
+    ) -> list[Account]:
+        found: list[Account] = []
+        for step in wanted.steps(query):
+            left = limit - len(found)
+            rows = await find(self._accounts, step, sort=wanted.sort, limit=left, hint=by)
+            found += map(to_account, rows)
+            if len(found) == limit:
+                break
+        return found
+
     async def handoffs_where(
         self, query: Mapping[str, Any], limit: int, session: Session | None = None
     ) -> list[Handoff]:
@@ -328,6 +364,13 @@ class Repository:
 
 def _live_of(accounts: Iterable[str]) -> Document:
     return {"account_id": {"$in": list(accounts)}, "status": {"$in": _LIVE}}
+
+
+def _is_told(event: EventData) -> TypeGuard[DeadlineMet | DeadlineMoved]:
+    """Whether it may change whose a deadline is here, or that it is open."""
+    return isinstance(event, DeadlineMet) or (
+        isinstance(event, DeadlineMoved) and event.from_owner_id is not None
+    )
 
 
 def _know(book: Book, row: Document) -> None:

@@ -98,6 +98,11 @@ def sees_manager(viewer: Viewer, manager_id: str) -> bool:
     return viewer.sees_everything or manager_id in viewer.whose
 
 
+def sees_portfolio(viewer: Viewer, manager_id: str | None) -> bool:
+    """Whether somebody sees all that is known of a manager's accounts; None: of nobody's."""
+    return viewer.sees_everything or manager_id in viewer.whose
+
+
 def may_do_step(viewer: Viewer, handoff: Handoff, account: Account, step: str) -> bool:
     """Whether somebody who sees a handoff may mark a step of it as done.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
+from urllib.parse import quote
 
 from services.handoff.assignment import Policy
 from services.handoff.candidates import Tier
@@ -94,3 +95,9 @@ class Rules:
     required: Mapping[Tier, tuple[str, ...]] = field(default_factory=dict)
     """What counts for an account of a tier; a tier that is not named asks for all of it."""
     pace: Pace = field(default_factory=Pace)
+    url: str = ""
+    """Where people open the pages, without a slash at the end; empty: nowhere."""
+
+    def page(self, handoff_id: str) -> str | None:
+        """Where a handoff is decided on."""
+        return f"{self.url}/pages/handoffs/{quote(handoff_id, safe='')}" if self.url else None

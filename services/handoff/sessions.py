@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote
 
@@ -18,10 +17,11 @@ from itsdangerous import BadData
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.handoff.access import AccessSettings, Networks
+from services.handoff.access import AccessSettings
 from services.handoff.directory import Directory
 from services.handoff.people import Person
 from services.handoff.rights import Viewer
+from shared import clients
 from shared.contracts.directory import Role
 from shared.http import is_operator
 from shared.mongo import Database, IndexModel, UpdateOne, find, write
@@ -161,14 +161,7 @@ class Sessions:
 
     def client(self, request: Request) -> str:
         """Address of whoever asks: behind proxies, the last one that is none of ours."""
-        networks = self._settings.proxy_addresses
-        address = _peer(request)
-        forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
-        for before in reversed([one.strip() for one in forwarded if one.strip()]):
-            if not _within(address, networks):
-                break
-            address = before
-        return address
+        return clients.client(request, self._settings.proxy_addresses)
 
     async def _viewer(self, request: Request) -> Viewer:
         if (named := self._named_by_proxy(request)) is not None:
@@ -215,7 +208,9 @@ class Sessions:
         named = request.headers.getlist(settings.proxy_user_header)
         if not named:
             return None
-        trusted = not settings.proxy_addresses or _within(_peer(request), settings.proxy_addresses)
+        trusted = not settings.proxy_addresses or clients.within(
+            clients.peer(request), settings.proxy_addresses
+        )
         if settings.proxy_secret:
             sent = request.headers.get(PROXY_SECRET, "").encode()
             expected = settings.proxy_secret.get_secret_value().encode()
@@ -304,18 +299,6 @@ def _stranger(request: Request) -> HTTPException:
         "sign in, or be the user 'ops' with the password TAHVIL_HTTP_PASSWORD",
         {"WWW-Authenticate": "Basic"},
     )
-
-
-def _peer(request: Request) -> str:
-    return request.client.host if request.client else ""
-
-
-def _within(address: str, networks: Networks) -> bool:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in networks)
 
 
 def _time(seconds: float) -> datetime:

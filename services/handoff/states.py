@@ -171,8 +171,15 @@ def deadline_id(handoff: Handoff, step: str) -> str:
     return f"{handoff.id}:{step}"
 
 
-def set_deadline(handoff: Handoff, account: Account, due: Deadline, at: datetime) -> DeadlineSet:
-    """Tell of a deadline."""
+def set_deadline(
+    handoff: Handoff,
+    account: Account,
+    due: Deadline,
+    at: datetime,
+    *,
+    done_only_on: str | None = None,
+) -> DeadlineSet:
+    """Tell of a deadline. `done_only_on`: the page, where saying that it is done does nothing."""
     return DeadlineSet(
         deadline_id=deadline_id(handoff, due.step),
         account_id=account.id,
@@ -185,6 +192,7 @@ def set_deadline(handoff: Handoff, account: Account, due: Deadline, at: datetime
         step=due.step,
         tier=account.tier.value,
         salesperson_id=handoff.salesperson_id,
+        done_only_on=done_only_on,
         set_at=at,
     )
 
@@ -202,14 +210,20 @@ def cancel_deadline(
     )
 
 
-def move_deadline(handoff: Handoff, due: Deadline, reason: str, at: datetime) -> DeadlineMoved:
-    """Tell that a deadline is another's now, or due at another time."""
+def move_deadline(
+    handoff: Handoff, due: Deadline, reason: str, at: datetime, *, handed: bool = False
+) -> DeadlineMoved:
+    """Tell that a deadline is another's now (`handed`), or due at another time.
+
+    Whose it is is said only when that changes: else a date would take back what was handed on
+    elsewhere and is not known here yet.
+    """
     return DeadlineMoved(
         deadline_id=deadline_id(handoff, due.step),
         account_id=handoff.account_id,
         subject_id=handoff.id,
         due_at=due.due_at,
-        owner_id=due.owner_id,
+        owner_id=due.owner_id if handed else None,
         reason=reason,
         moved_at=at,
     )

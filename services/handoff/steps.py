@@ -215,7 +215,7 @@ def _owned(
 ) -> tuple[Handoff, Published]:
     deadlines = tuple(replace(due, owner_id=owner(due)) for due in handoff.deadlines)
     told = tuple(
-        move_deadline(handoff, now, reason, at)
+        move_deadline(handoff, now, reason, at, handed=True)
         for now, before in zip(deadlines, handoff.deadlines, strict=True)
         if now != before
     )

@@ -19,6 +19,8 @@ class Refused:
     reason: str
 
 
+ELSEWHERE = "it is not done by saying so here: open the page where it is done"
+
 Outcome = Turn | Refused
 
 _ENDED = {Status.MET: "it is done", Status.CANCELLED: "it is cancelled"}
@@ -85,6 +87,7 @@ def hand_on(case: Case, by: str, to: str, now: datetime, world: World) -> Outcom
         account_id=deadline.account_id,
         due_at=deadline.due_at,
         owner_id=to,
+        from_owner_id=deadline.owner_id,
         reason=f"handed on by {by}",
         moved_at=now,
     )
@@ -94,12 +97,14 @@ def hand_on(case: Case, by: str, to: str, now: datetime, world: World) -> Outcom
 
 
 def done(case: Case, by: str, now: datetime, world: World) -> Outcome:
-    """Say that it is done. Twice is once."""
+    """Say that it is done. Twice is once. What is done on a page of its own is not done here."""
     deadline = case.deadline
     if deadline.status == Status.MET:
         return Turn(case)
     if reason := refused(case, by):
         return reason
+    if deadline.done_only_on:
+        return Refused(ELSEWHERE)
     met = DeadlineMet(
         deadline_id=deadline.id,
         subject_id=deadline.subject_id,

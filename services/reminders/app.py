@@ -14,12 +14,15 @@ from services.reminders.handlers import RemindersWork
 from services.reminders.leases import Leases
 from services.reminders.outgoing import Outgoing, kept
 from services.reminders.pages.desk import Desk
+from services.reminders.pages.gate import Gate
 from services.reminders.pages.routes import House, build_router
 from services.reminders.reading import Reading
 from services.reminders.recalculation import Recalculation
 from services.reminders.repository import INDEXES, Repository
 from services.reminders.sending import Limits
 from services.reminders.timers import Timers
+from shared.clients import Limit
+from shared.clock import utc_now
 from shared.errors import Misconfigured
 from shared.pages.rendering import Pages
 from shared.runtime import Plumbing, Service
@@ -72,7 +75,14 @@ def build(plumbing: Plumbing[Settings]) -> Service:
         count=lambda channel, outcome: deliveries.labels(channel, outcome).inc(),
     )
     house = House(
-        desk=Desk(Pages("services.reminders.pages")),
+        desk=Desk(
+            Pages("services.reminders.pages"),
+            Gate(
+                any_link=Limit(settings.link_rate_client, utc_now),
+                wrong_link=Limit(settings.link_rate_wrong, utc_now),
+                proxies=settings.proxy_addresses,
+            ),
+        ),
         reading=Reading(repository, outgoing, world),
         commands=Commands(
             repository=repository, outbox=plumbing.outbox, relay=plumbing.relay, world=world

@@ -9,13 +9,13 @@ from services.reminders.cases import Case
 from services.reminders.domain import Reminder
 from services.reminders.repository import Repository
 from services.reminders.world import World
-from shared.caused import by_itself
+from shared.caused import Said
 from shared.contracts.ids import derived
 from shared.contracts.reminders import ReminderAcknowledged
-from shared.mongo import Session, server_time, transaction
-from shared.outbox import Outbox, Row
-from shared.processor import to_message
+from shared.mongo import Session, server_time
+from shared.outbox import Outbox
 from shared.relay import Relay
+from shared.telling import Teller
 
 Decide = Callable[[Case, datetime, World], Outcome]
 
@@ -34,8 +34,7 @@ class Commands:
         self, *, repository: Repository, outbox: Outbox, relay: Relay, world: World
     ) -> None:
         self._repository = repository
-        self._outbox = outbox
-        self._relay = relay
+        self._teller = Teller("reminders", repository.database, outbox, relay)
         self._world = world
 
     async def acknowledge(
@@ -94,7 +93,7 @@ class Commands:
     ) -> Outcome:
         now = await server_time(self._repository.database)
 
-        async def do(session: Session) -> tuple[Outcome, list[Row]]:
+        async def do(session: Session) -> tuple[Outcome, list[Said]]:
             case = (await self._repository.cases([deadline_id], session)).get(deadline_id)
             if case is None:
                 raise Unknown(deadline_id)
@@ -103,19 +102,11 @@ class Commands:
             if isinstance(outcome, Refused) or outcome.case == case:
                 return outcome, []
             await self._repository.fired([(case, outcome.case)], outcome.reminders, now, session)
-            events = [
-                event
-                for identity, data in outcome.said
-                for event in by_itself(identity, "reminders", [data], now)
-            ]
+            told = list(outcome.said)
             if said:
                 reminder = await self._repository.reminder(reminder_id, session)
                 identity = f"{deadline_id}:acknowledged:{now.isoformat()}"
-                data = said(outcome.case, now, reminder)
-                events += by_itself(identity, "reminders", [data], now)
-            messages = [to_message(event) for event in events]
-            return outcome, await self._outbox.add(messages, now, session=session)
+                told.append((identity, said(outcome.case, now, reminder)))
+            return outcome, told
 
-        outcome, rows = await transaction(self._repository.database, do)
-        await self._relay.submit(rows)
-        return outcome
+        return await self._teller.tell(do, now)

@@ -12,6 +12,7 @@ from services.reminders.calendars import Calendars
 from services.reminders.policies import Policies, standard
 from services.reminders.tokens import Links
 from services.reminders.world import World
+from shared.clients import Networks, Rate
 from shared.config import KafkaSettings, ServiceSettings
 from shared.contracts.values import Email
 from shared.signing import Keys, split
@@ -73,6 +74,16 @@ class Settings(RulesSettings, SmtpSettings, ServiceSettings):
         gt=timedelta(0),
         le=timedelta(days=36600),
         description="how long a message that was sent, or given up, is in the database",
+    )
+    link_rate_client: Rate = Field(
+        "1200 per 5 minutes", description="links opened by one client, per replica"
+    )
+    link_rate_wrong: Rate = Field(
+        "30 per 5 minutes", description="of those, links that are none of ours"
+    )
+    proxy_addresses: Networks = Field(
+        (),
+        description="networks of the proxies that say who asks (X-Forwarded-For), comma separated",
     )
     mail_unsubscribe: Email | None = Field(
         None, description="who takes people off summaries and notices; none: no List-Unsubscribe"

@@ -65,8 +65,8 @@ def _listed(values: Sequence[Any]) -> list[Any]:
 
 
 def to_case(row: Mapping[str, Any]) -> Case:
-    """As it was kept."""
-    deadline = {name: row[name] for name in _OF_DEADLINE}
+    """As it was kept; a field that is newer than the row has its default."""
+    deadline = {name: row[name] for name in _OF_DEADLINE if name in row}
     deadline |= {
         "status": Status(row["status"]),
         "pauses": tuple((begin, end) for begin, end in row["pauses"]),

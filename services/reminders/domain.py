@@ -65,6 +65,8 @@ class Deadline:
     tier: str | None = None
     source: str | None = None
     salesperson_id: str | None = None
+    done_only_on: str | None = None
+    """The page where alone it can be done; None: it is enough to say so."""
     status: Status = Status.OPEN
     missed_at: datetime | None = None
     """When it was found past due; none any more once it has another time."""
@@ -98,6 +100,8 @@ class Reminder:
     account_name: str | None = None
     step: str | None = None
     """Of the deadline, such as welcome-call."""
+    done_only_on: str | None = None
+    """The page where alone it can be done; None: it is enough to say so."""
     owner_name: str | None = None
     """Whose deadline it is, where the recipient is another."""
     due_at: datetime | None = None
@@ -131,6 +135,7 @@ def set_deadline(data: DeadlineSet, source: str | None = None) -> Deadline:
         tier=data.tier,
         source=source,
         salesperson_id=data.salesperson_id,
+        done_only_on=data.done_only_on,
         owner_id=data.owner_id,
         due_at=due,
         said_due_at=due,

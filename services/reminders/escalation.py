@@ -12,6 +12,7 @@ from services.reminders import domain
 from services.reminders.cases import Case, Entry, Held, Moment, Plan, planned
 from services.reminders.domain import Deadline, Kind, Reminder, Status
 from services.reminders.world import World
+from shared.caused import Said
 from shared.contracts.deadlines import (
     DeadlineCancelled,
     DeadlineMet,
@@ -20,7 +21,6 @@ from shared.contracts.deadlines import (
     DeadlineResumed,
     DeadlineSet,
 )
-from shared.contracts.event import EventData
 from shared.contracts.ids import derived
 from shared.contracts.reminders import DeadlineEscalated, DeadlineMissed, DeadlineRecalculated
 
@@ -30,8 +30,6 @@ LATE = timedelta(minutes=5)
 TOLD = "told"
 
 Word = DeadlineMoved | DeadlinePaused | DeadlineResumed | DeadlineMet | DeadlineCancelled
-Said = tuple[str, EventData]
-"""What is published, with what makes its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +250,7 @@ def _reminder(case: Case, person: str, kind: Kind, *parts: str, **more: Any) -> 
         account_id=deadline.account_id,
         account_name=deadline.account_name,
         step=deadline.step,
+        done_only_on=deadline.done_only_on,
         due_at=deadline.due_at,
         **more,
     )

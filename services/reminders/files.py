@@ -10,13 +10,9 @@ from pydantic import ValidationError
 
 from services.reminders.calendars import Calendars
 from services.reminders.policies import Policies
-from shared import working_time
+from shared import lined, working_time
 from shared.errors import Misconfigured
-
-LARGEST = 256 * 1024
-"""Characters of a file."""
-NODES = 20_000
-"""Parts of a file, those that aliases repeat counted each time."""
+from shared.lined import Unread
 
 _PLAINLY = {
     "missing": "is missing",
@@ -43,17 +39,17 @@ class Lined:
 
 def policies(file: Path) -> Policies:
     """Read a file of policies."""
-    lined = _read(file)
+    told = _read(file)
     try:
-        read = Policies.model_validate(lined.content)
+        read = Policies.model_validate(told.content)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         reason = _PLAINLY.get(fault["type"], fault["msg"][:1].lower() + fault["msg"][1:])
-        raise Misconfigured(f"{lined.where(fault['loc'])}: {reason}") from None
+        raise Misconfigured(f"{told.where(fault['loc'])}: {reason}") from None
     seen: dict[str, int] = {}
     for number, policy in enumerate(read.policies):
         if policy.name in seen:
-            where = lined.where(["policies", number, "name"])
+            where = told.where(["policies", number, "name"])
             raise Misconfigured(
                 f"{where}: {policy.name!r} stands there twice: a changed policy takes the place "
                 "of the old one, with a higher version"
@@ -61,7 +57,7 @@ def policies(file: Path) -> Policies:
         seen[policy.name] = number
     for number, policy in enumerate(read.policies[:-1]):
         if policy.match.fits({}):
-            where = lined.where(["policies", number + 1])
+            where = told.where(["policies", number + 1])
             raise Misconfigured(
                 f"{where}: is never reached: {policy.name!r} above it has no match, so it is for "
                 "every deadline; put it last"
@@ -71,19 +67,19 @@ def policies(file: Path) -> Policies:
 
 def calendars(file: Path) -> Calendars:
     """Read a file of calendars."""
-    lined = _read(file)
-    content = lined.content
+    told = _read(file)
+    content = told.content
     if unknown := set(content) - {"company", "calendars", "teams"}:
         name = min(map(str, unknown))
         raise Misconfigured(
-            f"{lined.where([name])}: is unknown; there are company, calendars and teams"
+            f"{told.where([name])}: is unknown; there are company, calendars and teams"
         )
     entries, teams = content.get("calendars"), content.get("teams") or {}
     if not isinstance(entries, Mapping) or not entries:
-        raise Misconfigured(f"{lined.where(['calendars'])}: write calendars by their names")
+        raise Misconfigured(f"{told.where(['calendars'])}: write calendars by their names")
     named: dict[str, working_time.Calendar] = {}
     for name, entry in entries.items():
-        where = lined.where(["calendars", name])
+        where = told.where(["calendars", name])
         if not isinstance(entry, Mapping):
             raise Misconfigured(f"{where}: write time_zone and week")
         named[str(name)] = working_time.parse(entry, where)
@@ -91,13 +87,13 @@ def calendars(file: Path) -> Calendars:
     if company not in named:
         known = ", ".join(named)
         raise Misconfigured(
-            f"{lined.where(['company'])}: write whose hours everybody else has: {known}"
+            f"{told.where(['company'])}: write whose hours everybody else has: {known}"
         )
     if not isinstance(teams, Mapping):
-        raise Misconfigured(f"{lined.where(['teams'])}: write teams with names of calendars")
+        raise Misconfigured(f"{told.where(['teams'])}: write teams with names of calendars")
     for team, name in teams.items():
         if name not in named:
-            where, known = lined.where(["teams", team]), ", ".join(named)
+            where, known = told.where(["teams", team]), ", ".join(named)
             raise Misconfigured(f"{where}: no calendar {str(name)[:40]!r}; there are {known}")
     return Calendars(
         company=named[company],
@@ -108,33 +104,22 @@ def calendars(file: Path) -> Calendars:
 
 def _read(file: Path) -> Lined:
     try:
-        text = file.read_text(encoding="utf-8")
-        if len(text) > LARGEST:
-            raise Misconfigured(f"{file}: is larger than {LARGEST // 1024} KiB")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = lined.compose(file)
         if not isinstance(node, yaml.MappingNode):
             raise Misconfigured(f"{file}: write fields and their values")
-        _check(file, node, (), [NODES])
-        content = yaml.safe_load(text)
+        _check(file, node)
+        return Lined(file, lined.content(node), node)
     except OSError as error:
         raise Misconfigured(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise Misconfigured(f"{file}: is not UTF-8 text") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Misconfigured(f"{file}, line {line}: is not YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Misconfigured(f"{file}: is not YAML: {str(error)[:200]}") from None
-    return Lined(file, content, node)
+    except Unread as error:
+        where = f"{file}, line {error.line}" if error.line else str(file)
+        raise Misconfigured(f"{where}: {error.reason}") from None
 
 
-def _check(file: Path, node: yaml.Node, inside: tuple[yaml.Node, ...], left: list[int]) -> None:
-    """Refuse what YAML allows and nobody means: names twice, parts that contain themselves."""
-    left[0] -= 1
-    if node in inside or left[0] < 0:
-        reason = "contains itself" if node in inside else "becomes too large by its aliases"
-        raise Misconfigured(f"{_line(file, node)}: {reason}: write it out without *")
-    inside = (*inside, node)
+def _check(file: Path, node: yaml.Node) -> None:
+    """Refuse what YAML allows and nobody means: names twice, or that are no texts."""
     if isinstance(node, yaml.MappingNode):
         names: set[str] = set()
         for key, value in node.value:
@@ -143,10 +128,10 @@ def _check(file: Path, node: yaml.Node, inside: tuple[yaml.Node, ...], left: lis
             if key.value in names:
                 raise Misconfigured(f"{_line(file, key)}: {key.value}: stands there twice")
             names.add(key.value)
-            _check(file, value, inside, left)
+            _check(file, value)
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
-            _check(file, value, inside, left)
+            _check(file, value)
 
 
 def _find(node: yaml.Node, place: Sequence[str | int]) -> yaml.Node:
@@ -166,4 +151,4 @@ def _find(node: yaml.Node, place: Sequence[str | int]) -> yaml.Node:
 
 
 def _line(file: Path, node: yaml.Node) -> str:
-    return f"{file}, line {node.start_mark.line + 1}"
+    return f"{file}, line {lined.line(node)}"

@@ -13,12 +13,12 @@ import structlog
 from services.reminders import escalation
 from services.reminders.repository import EVERYBODY, Repository
 from services.reminders.world import World
-from shared.caused import by_itself
+from shared.caused import Said
 from shared.errors import Transient
-from shared.mongo import Session, server_time, transaction
-from shared.outbox import Outbox, Row
-from shared.processor import to_message
+from shared.mongo import Session, server_time
+from shared.outbox import Outbox
 from shared.relay import Relay
+from shared.telling import Teller
 
 log = structlog.get_logger(__name__)
 
@@ -38,8 +38,7 @@ class Recalculation:
         self, *, repository: Repository, outbox: Outbox, relay: Relay, world: World
     ) -> None:
         self._repository = repository
-        self._outbox = outbox
-        self._relay = relay
+        self._teller = Teller("reminders", repository.database, outbox, relay)
         self._world = world
         self._compared = False
 
@@ -78,10 +77,9 @@ class Recalculation:
         self._compared = True
 
     async def _reckon(self, ids: list[str]) -> None:
-        database = self._repository.database
-        now = await server_time(database)
+        now = await server_time(self._repository.database)
 
-        async def reckon(session: Session) -> list[Row]:
+        async def reckon(session: Session) -> tuple[None, list[Said]]:
             cases = await self._repository.cases(ids, session)
             world = await self._repository.knowing(self._world, cases.values(), session)
             turns = [escalation.recalculate(case, now, world) for case in cases.values()]
@@ -89,12 +87,6 @@ class Recalculation:
             reminders = [reminder for turn in changed for reminder in turn.reminders]
             pairs = [(cases[turn.case.deadline.id], turn.case) for turn in changed]
             await self._repository.fired(pairs, reminders, now, session)
-            messages = [
-                to_message(event)
-                for turn in changed
-                for identity, data in turn.said
-                for event in by_itself(identity, "reminders", [data], now)
-            ]
-            return await self._outbox.add(messages, now, session=session)
+            return None, [said for turn in changed for said in turn.said]
 
-        await self._relay.submit(await transaction(database, reckon))
+        await self._teller.tell(reckon, now)

@@ -321,6 +321,7 @@ def tell_head(
         deadline_id=reminder.deadline_id,
         account_id=reminder.account_id,
         account_name=reminder.account_name,
+        done_only_on=reminder.done_only_on,
         due_at=reminder.due_at,
         body=reminder.body,
         important=reminder.important,

@@ -13,6 +13,10 @@ LanguageCode: TypeAlias = Annotated[
     str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)
 ]
 
+WebAddress: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^https?://[^\s<>\"\\]+$", max_length=2000)
+]
+
 
 class DeadlineSet(EventData):
     """Somebody must have done something by a time."""
@@ -37,6 +41,8 @@ class DeadlineSet(EventData):
     """Of the account, where it is known."""
     salesperson_id: Id | None = None
     """Whom a policy means by `salesperson`."""
+    done_only_on: WebAddress | None = None
+    """The page where alone it can be done, such as a decision. Absent: it is enough to say so."""
     set_at: Instant
 
 
@@ -52,6 +58,8 @@ class DeadlineMoved(EventData):
     account_id: Id | None = None
     due_at: Instant
     owner_id: Id | None = None
+    from_owner_id: Id | None = None
+    """Who handed it on to `owner_id`. Whoever knows it as another's by now does not follow."""
     reason: Text | None = None
     moved_at: Instant
 

@@ -140,9 +140,19 @@ class Writer:
         clock = self.digits(f"{local:%H:%M}")
         return self._time(at, f"{self.weekday(local.date())}{comma} {clock}")
 
-    def stamp(self, at: datetime) -> str:
-        """A day and a time of day, as the forms of browsers take them."""
-        return f"{self._local(at):%Y-%m-%dT%H:%M}"
+    def typed_day(self, at: datetime) -> str:
+        """A day as its reader types it: in the reader's calendar, in numbers."""
+        on = self._local(at).date()
+        if self.language == "en":
+            return on.isoformat()
+        try:
+            return persian.numbered(on)
+        except ValueError:
+            return self.digits(on.isoformat())
+
+    def typed_clock(self, at: datetime) -> str:
+        """A time of day as its reader types it."""
+        return self.digits(f"{self._local(at):%H:%M}")
 
     def clock(self, due: datetime, now: datetime) -> Clock:
         """How much time is left, or how late it is, in the largest unit that says enough."""

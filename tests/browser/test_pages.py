@@ -1,5 +1,6 @@
 """The pages in a real browser, against the running service: what people do, see and hear."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -201,7 +202,8 @@ async def test_a_step_gets_another_date(company: System, browser: Browser) -> No
     await mia.go(path)
     step = mia.page.locator("li", has_text="Kick-off meeting")
     await step.locator("summary").click()
-    await step.locator("[name=due_at]").fill("2031-05-14T09:30")
+    await step.get_by_label("Day").fill("2031-05-14")
+    await step.get_by_label("Time").fill("09:30")
     await sound(mia, "another date")
     await step.get_by_role("button", name="Set the date").click()
     await mia.page.wait_for_url("**done=move")
@@ -214,6 +216,38 @@ async def test_a_step_gets_another_date(company: System, browser: Browser) -> No
     assert "is due then already" in await mia.text("[role=alert]")
     await sound(mia, "the same date")
     await mia.context.close()
+
+
+async def test_a_step_gets_another_date_in_the_jalali_calendar(
+    company: System, browser: Browser, tmp_path: Path
+) -> None:
+    sara = await sign_in(company, browser, "sara")
+    path = await sara.path("fa-accept")
+
+    async def typed(day: str, clock: str, *, picture: str = "") -> None:
+        step = sara.page.locator("li", has_text="جلسه آغاز همکاری")
+        if not await step.locator("details").evaluate("one => one.open"):
+            await step.locator("summary").click()
+        await step.get_by_label("روز").fill(day)
+        await step.get_by_label("ساعت").fill(clock)
+        if picture:
+            await sound(sara, picture)
+            await sara.page.screenshot(path=tmp_path / f"{picture}.png", full_page=True)
+        await step.get_by_role("button", name="ثبت تاریخ").click()
+
+    await sara.go(path)
+    offered = sara.page.locator("li", has_text="جلسه آغاز همکاری").locator("[name=day]")
+    assert re.fullmatch("۱۴[۰-۹]{2}/[۰-۹]{2}/[۰-۹]{2}", await offered.input_value())
+    await typed("۱۴۱۰/۱۲/۳۰", "۱۴:۳۰", picture="fa-another-date")
+    assert await sara.text("[role=alert]") == "روز: ۱۴۱۰/۱۲/۳۰ در هیچ تقویمی نیست"
+    await sound(sara, "fa-no-such-day")
+    await sara.page.screenshot(path=tmp_path / "fa-no-such-day.png", full_page=True)
+    await typed("۱۴۱۰/۰۲/۲۴", "۲۵:۰۰")
+    assert (await sara.text("[role=alert]")).startswith("ساعت: ")
+    await typed("۲۴ اردیبهشت ۱۴۱۰", "۱۴:۳۰")
+    await sara.page.wait_for_url("**done=move")
+    assert "۲۴ اردیبهشت ۱۴۱۰، ۱۴:۳۰" in await sara.text()
+    await sara.context.close()
 
 
 async def test_a_head_gives_an_account_to_another_manager(

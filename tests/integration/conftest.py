@@ -33,6 +33,8 @@ async def office() -> AsyncIterator[Office]:
     with tempfile.TemporaryDirectory() as folder:
         async with running_system(Path(folder)) as system:
             system.extra |= {"TAHVIL_LINK_KEY": KEY, "TAHVIL_MESSAGES_PER_HOUR": "500"}
+            for rate in ("CLIENT", "WRONG"):  # all tests are one client
+                system.extra[f"TAHVIL_LINK_RATE_{rate}"] = "10000 per minute"
             await system.start("reminders")
             office = Office(system)
             await office.say(

@@ -6,8 +6,10 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import httpx
 import pytest
@@ -19,8 +21,8 @@ from services.handoff.app import build
 from services.handoff.config import Settings
 from services.handoff.directory import Directory
 from services.handoff.links import Links
+from services.handoff.listing import FIELDS, Order, managed, own, sort_name
 from services.handoff.people import Person
-from services.handoff.reading import _managed, _own
 from services.handoff.repository import Repository
 from services.handoff.rights import Viewer
 from services.handoff.sessions import Seal
@@ -408,10 +410,105 @@ async def test_nothing_personal_is_kept_and_long_bodies_are_refused(house: House
 
 async def test_lists_use_indexes(house: House) -> None:
     viewer = Viewer(Person(id="mia", name="Mia", roles=frozenset({Role.HEAD})), frozenset({"noah"}))
-    for collection, query in (("handoffs", _own(viewer)), ("accounts", _managed(viewer))):
+    for collection, query in (("handoffs", own(viewer)), ("accounts", managed(viewer))):
         cursor = house.database[collection].find({"$or": query})
         plan = str((await cursor.explain())["queryPlanner"]["winningPlan"])
         assert "COLLSCAN" not in plan, plan
+
+
+NAMES = ("پارس", "بهار", "acme", "Zeta", "کاوه", "گیتی", "مهر", "Ärger")
+MANY = 1200
+
+
+async def many_accounts(house: House) -> list[dict[str, Any]]:
+    """Accounts of mia, of noah covering for her, and of noah; many with the same keys."""
+    shape = await house.database["accounts"].find_one({"_id": "acme"})
+    assert shape
+    rows = []
+    for n in range(MANY):
+        whose, home = (("mia", None), ("noah", "mia"), ("noah", None))[n % 3]
+        name = f"{NAMES[n % len(NAMES)]} {n % 97}"
+        rows.append(
+            shape
+            | {
+                "_id": f"a{n:04}", "name": name, "sort_name": sort_name(name),
+                "manager_id": whose, "home_manager_id": home, "weight": n % 7,
+                "tier": ("regional", "regional", "global")[n % 11 % 3],
+                "satisfaction": None if n % 5 == 0 else n % 90,
+                "contacted_at": None if n % 4 == 0 else NOW - timedelta(days=n % 50),
+                "city": "Shiraz" if n == 700 else None,
+            }
+        )  # fmt: skip
+    await house.database["accounts"].insert_many(rows)
+    return [*rows, shape]
+
+
+async def walked(house: House, who: str, path: str) -> list[str]:
+    """Ids of the accounts on all pages from this one on, in their order."""
+    found: list[str] = []
+    async with house.client(who) as client:
+        while path:
+            page = (await client.get(path)).raise_for_status().text
+            rows = re.findall(r'<th scope="row">.*?id=([^"]+)"', page, re.DOTALL)
+            assert len(rows) <= 50
+            found += map(unquote, rows)
+            following = re.search(r'rel="next" href="([^"]+)"', page)
+            path = html.unescape(following[1]) if following else ""
+    return found
+
+
+def order_of(row: Mapping[str, Any], field: str) -> Any:
+    value = row[field]
+    return (value is not None, value or 0) if field != "sort_name" else value
+
+
+@pytest.mark.parametrize("order", FIELDS)
+async def test_the_pages_of_a_portfolio_are_all_of_it_in_order(house: House, order: Order) -> None:
+    rows = await many_accounts(house)
+    stored = {row["_id"]: row for row in await house.database["accounts"].find().to_list(None)}
+    hers = [one["_id"] for one in rows if "mia" in (one["manager_id"], one["home_manager_id"])]
+    assert len(hers) > MANY / 2
+    for down in ("", "yes"):
+        right = sorted(
+            hers, key=lambda one: (order_of(stored[one], FIELDS[order]), one), reverse=bool(down)
+        )
+        path = f"/pages/portfolio?manager=mia&order={order}&down={down}"
+        assert await walked(house, "hana", path) == right
+        rare = [one for one in right if stored[one]["tier"] == "global"]
+        assert await walked(house, "hana", f"{path}&tier=global") == rare
+    assert await walked(house, "hana", f"{path}&search=SHIRaz") == ["a0700"]
+    assert await walked(house, "hana", f"{path}&search=%00.*") == []
+
+
+async def test_a_page_of_a_portfolio_costs_the_same_among_many(house: House) -> None:
+    """Every order, direction and page: through an index, and no document more than is shown."""
+    await many_accounts(house)
+    await house.database.command({"profile": 2})
+    for order, down, tier in product(FIELDS, ("", "yes"), ("", "global")):
+        await walked(
+            house, "hana", f"/pages/portfolio?manager=mia&order={order}&down={down}&tier={tier}"
+        )
+    await walked(house, "carla", "/pages/portfolio?manager=nobody")
+    await house.database.command({"profile": 0})
+    asked = {"ns": f"{house.database.name}.accounts", "op": "query"}
+    said = await house.database["system.profile"].find(asked).to_list(None)
+    assert len(said) > 100  # MongoDB keeps the newest
+    for one in said:
+        assert one["planSummary"].startswith("IXSCAN { "), one
+        assert "manager_id: 1" in one["planSummary"], one
+        assert "hasSortStage" not in one, one
+        assert one["docsExamined"] == one["nreturned"] <= 51, one
+
+
+async def test_a_salesperson_cannot_sort_by_what_is_hidden(house: House) -> None:
+    async with house.client("sam") as client:
+        page = (await client.get("/pages/portfolio?order=satisfaction")).text
+        assert "acme" in page
+        assert 'id="order"' not in page
+        assert "aria-sort" not in page
+        for after in ("[", "null", '["x"]', "[1,2]", '["acme","acme"]', "[" * 1500):
+            path = f"/pages/portfolio?order=weight&after={quote(after)}"
+            assert (await client.get(path)).status_code == 200, after
 
 
 KEY = Seal(["k" * 32], timedelta(hours=12), timedelta(days=7))

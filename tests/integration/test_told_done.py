@@ -46,6 +46,30 @@ async def test_done_in_an_answer_is_done_in_the_handoff(system: System) -> None:
     assert len(met) == len(set(met)) == 3, "each is told of once"
 
 
+async def test_handed_on_in_a_message_is_handed_on_in_the_handoff(system: System) -> None:
+    await system.start("handoff", "reminders")
+    for data in (manager("mia"), manager("noah"), deal(account="acme", closed_at=soon())):
+        await system.publish([event(data)])
+        await system.settled()
+    begun = await found(system)
+    (owner,) = {one["owner_id"] for one in begun["deadlines"]}
+    other = "noah" if owner == "mia" else "mia"
+    commands, close = commanding(system)
+    try:
+        outcome = await commands.hand_on(f"{begun['_id']}:kick-off", owner, other)
+        assert not isinstance(outcome, Refused), outcome
+    finally:
+        await close()
+    await commands_published(system)
+    now = {one["step"]: one["owner_id"] for one in (await found(system))["deadlines"]}
+    assert now.pop("kick-off") == other
+    assert set(now.values()) == {owner}
+    said = [
+        one for one in await events(system.kafka, Topic.DEADLINES) if one.type.endswith("moved.v1")
+    ]
+    assert [one.source.rpartition("/")[2] for one in said] == ["reminders"], "no word answers it"
+
+
 async def found(system: System) -> Any:
     (row,) = [one async for one in system.mongo["handoff"]["handoffs"].find()]
     return row

@@ -13,8 +13,8 @@ from tests.support.builders import NOON
 DUE = NOON + timedelta(hours=3)
 NAMES = {"mia": "Mia Rahimi", "reza": "رضا کاظمی"}
 FAMILIES = (
-    "before", "due", "due-late", "escalated", "returned", "recalculated", "notification",
-    "notification-figures", "undelivered", "address", "digest",
+    "before", "due", "due-late", "due-elsewhere", "escalated", "returned", "recalculated",
+    "notification", "notification-figures", "undelivered", "address", "digest",
 )  # fmt: skip
 
 LINKS = Links("https://reminders.example.com", ["k" * 32], timedelta(days=30))
@@ -120,6 +120,9 @@ def letter(family: str, language: Literal["en", "fa"]) -> Letter:
         "before": reminder("before", language),
         "due": reminder("due", language),
         "due-late": reminder("due", language, late_by=timedelta(hours=5, minutes=12)),
+        "due-elsewhere": reminder(
+            "due", language, done_only_on="https://handoff.example.com/pages/handoffs/h-1"
+        ),
         "escalated": reminder("escalated", language, important=True, owner_name=_OTHERS[language]),
         "returned": reminder("returned", language),
         "recalculated": reminder("recalculated", language, old_due_at=DUE - timedelta(days=1)),

@@ -12,7 +12,10 @@ from typing import Any
 
 import httpx
 
+from services.reminders.pages.gate import Gate
 from services.reminders.tokens import Links
+from shared.clients import Limit
+from shared.clock import utc_now
 from shared.contracts.deadlines import DeadlineSet
 from shared.contracts.event import EventData
 from tahvil.demo import plain_text, read_mails
@@ -23,7 +26,7 @@ KEY = "k" * 32
 
 
 def deadline(name: str, owner: str = "mia", **due: Any) -> DeadlineSet:
-    titles = due.pop("titles", None)
+    titles, page = due.pop("titles", None), due.pop("done_only_on", None)
     return DeadlineSet(
         deadline_id=name,
         subject_id="handoff-1",
@@ -32,9 +35,15 @@ def deadline(name: str, owner: str = "mia", **due: Any) -> DeadlineSet:
         title=f"Step {name}",
         titles=titles,
         owner_id=owner,
+        done_only_on=page,
         due_at=soon(**due),
         set_at=soon(),
     )
+
+
+def gate(any_link: str = "1000/second", wrong_link: str = "1000/second", **more: Any) -> Gate:
+    """Of the addresses under which links are opened."""
+    return Gate(any_link=Limit(any_link, utc_now), wrong_link=Limit(wrong_link, utc_now), **more)
 
 
 class Office:
@@ -69,9 +78,9 @@ class Office:
             await asyncio.sleep(0.1)
         raise AssertionError(f"no mail to {person} about {about}")
 
-    async def act_link(self, name: str, person: str = "mia") -> str:
+    async def act_link(self, name: str, person: str = "mia", **more: Any) -> str:
         """The link in the mail about a deadline that is made for it, and late already."""
-        await self.say(deadline(name, person, minutes=-5))
+        await self.say(deadline(name, person, minutes=-5, **more))
         mail = await self.mail(person, f"Step {name}")
         return next(one for one in links_of(mail) if "/act/" in one).partition("?")[0]
 

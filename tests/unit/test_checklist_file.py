@@ -369,3 +369,10 @@ def test_preview_says_what_to_type_instead(options: str, reason: str) -> None:
     result = CliRunner().invoke(app, command)
     assert isinstance(result.exception, Misconfigured)
     assert reason in str(result.exception)
+
+
+def test_a_file_that_explodes_by_its_aliases_is_told(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    (told,) = faults(tmp_path, "\n".join(lines))
+    assert told.endswith("becomes too large by its aliases: write it out without *")

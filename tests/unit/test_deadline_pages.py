@@ -112,6 +112,7 @@ def _refusals() -> list[str]:
         acts.acknowledge(pausing, "mia", NOON, WORLD),
         acts.acknowledge(often, "mia", NOON, WORLD),
         acts.done(case(), "reza", NOON, WORLD),
+        acts.done(case(done_only_on="https://a.example/h"), "mia", NOON, WORLD),
         acts.snooze(case(), "mia", NOON, NOON, WORLD),
         acts.hand_on(case(), "mia", "stranger", NOON, WORLD),
         acts.hand_on(case(), "mia", "reza", NOON, WORLD),
@@ -172,28 +173,9 @@ def test_days_to_choose_from() -> None:
     assert choices.days(midnight, midnight + HOUR, TEHRAN) == (date(2026, 11, 25),)
 
 
-@pytest.mark.parametrize(
-    ("day", "clock", "at"),
-    [
-        ("2026-11-25", "14:30", datetime(2026, 11, 25, 11, tzinfo=UTC)),
-        ("2026-11-25", " ۱۴:۳۰ ", datetime(2026, 11, 25, 11, tzinfo=UTC)),
-        ("2026-11-25", "9:05", datetime(2026, 11, 25, 5, 35, tzinfo=UTC)),
-        ("2026-11-25", "24:00", None),
-        ("2026-11-25", "9", None),
-        ("2026-11-25", "", None),
-        ("2026-02-30", "09:00", None),
-        ("", "09:00", None),
-        ("0001-01-01", "00:00", None),
-    ],
-)
-def test_a_moment_of_one_s_own(day: str, clock: str, at: datetime | None) -> None:
-    assert choices.own(day, clock, TEHRAN) == at
-
-
-@given(st.text(max_size=40), st.text(max_size=10))
-def test_any_text_is_a_moment_or_none(day: str, clock: str) -> None:
-    assert choices.own(day, clock, TEHRAN) is None
-    at = choices.offered(day)
+@given(st.text(max_size=40))
+def test_any_text_is_a_choice_or_none(text: str) -> None:
+    at = choices.offered(text)
     assert at is None or at.tzinfo
 
 

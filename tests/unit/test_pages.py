@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
+from services.handoff.candidates import Tier
 from services.handoff.pages import customer, detail, inbox, portfolio
 from services.handoff.pages.forms import Typed, lines, package
 from services.handoff.pages.summary import Reader
@@ -33,6 +34,7 @@ from services.handoff.views import (
     StepView,
     VerdictView,
 )
+from services.handoff.views import Portfolio as Accounts
 from shared.contracts.deals import Contact, Package, Relationship
 from shared.contracts.values import Money
 from shared.pages.catalog import Language
@@ -259,12 +261,13 @@ def _pages(language: Language, text: str) -> Iterator[tuple[str, str]]:
         )
     say = one.writer.say
     queries = (
-        portfolio.Query(manager="mia", page=2, order="satisfaction", down=True),
+        portfolio.Query(manager="mia", order="satisfaction", down=True),
         portfolio.Query(manager="mia", search="nowhere at all"),
         portfolio.Query(),
     )
-    for query, count in zip(queries, (120, 3, 0), strict=True):
-        shown_portfolio = portfolio.portfolio(managers(text), rows(count, text), query, one)
+    for query, count in zip(queries, (50, 0, 0), strict=True):
+        page = Accounts(items=rows(count, text), next="x\ny" if count else None)
+        shown_portfolio = portfolio.portfolio(managers(text), page, query, one, first=not count)
         yield "portfolio", PAGES.html(
             "portfolio.html", frame(language, here="portfolio"), portfolio=shown_portfolio,
             tiers=[(tier.value, say(words)) for tier, words in TIER.items()],
@@ -401,31 +404,15 @@ def test_the_most_urgent_is_first() -> None:
     assert [card.short.id for card in found.mine] == ["late", "soon"]
 
 
-@settings(deadline=None, max_examples=40)
-@given(
-    st.integers(0, 130),
-    st.sampled_from(["name", "tier", "weight", "satisfaction", "contacted"]),
-    st.booleans(),
-)
-def test_pages_of_a_portfolio_show_every_account_once(count: int, order: Any, down: bool) -> None:
-    found: list[str] = []
-    query = portfolio.Query(manager="mia", order=order, down=down)
-    for page in range(1, 4):
-        shown = portfolio.portfolio(
-            managers(), rows(count), portfolio.Query(
-                manager=query.manager, order=order, down=down, page=page
-            ), reader("en"),
-        )  # fmt: skip
-        found += [one.id for one in shown.rows]
-        if shown.after is None:
-            break
-        assert f"page={page + 1}" in shown.after
-    assert sorted(found) == sorted(one.id for one in rows(count))
-
-
-def test_a_page_past_the_last_is_the_last() -> None:
-    shown = portfolio.portfolio([], rows(60), portfolio.Query(page=99), reader("en"))
-    assert (shown.first, len(shown.rows), shown.after) == (51, 10, None)
+def test_a_portfolio_leads_on_and_back_to_its_beginning() -> None:
+    query = portfolio.Query(manager="mia", order="weight", tier=Tier.GLOBAL, down=True)
+    page = Accounts(items=rows(3), next='[7,"a b"]')
+    shown = portfolio.portfolio(managers(), page, query, reader("en"), first=False)
+    asked = "/pages/portfolio?manager=mia&tier=global&order=weight&down=yes"
+    assert shown.begin == asked
+    assert shown.after == f"{asked}&after=%5B7%2C%22a+b%22%5D"
+    last = portfolio.portfolio([], Accounts(items=[]), query, reader("en"), first=True)
+    assert (last.begin, last.after, last.filtered) == (None, None, True)
 
 
 def test_loads_are_parts_of_the_capacity() -> None:

@@ -19,3 +19,10 @@ def test_every_day_of_1300_to_1500_is_as_jdatetime_has_it() -> None:
         joined = right.strftime("%A").replace("\u200c", "")
         assert persian.weekday(on).replace("\u200c", "") == joined
         on += timedelta(days=1)
+
+
+def test_words_sort_as_in_a_dictionary() -> None:
+    right = ["آب", "اراک", "بهار", "پارس", "تهران", "چین", "ژاله", "کاوه", "كيش", "گیتی", "لار",
+             "می‌هن", "نور", "ورامین", "همدان", "یزد"]  # fmt: skip
+    assert sorted(set(right), key=persian.sorting) == right
+    assert persian.sorting("Acme 12") == "Acme 12"

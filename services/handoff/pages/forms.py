@@ -1,8 +1,6 @@
 """What people type into the forms of the pages, as the commands take it. Pure."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 from typing_extensions import override
@@ -12,8 +10,6 @@ from shared.pages.catalog import N_
 
 MOST_LINES = 50
 NOTHING = Package()
-
-NO_MOMENT = N_("Write the day and the time by which the step is to be done")
 
 _FAULTS: Mapping[str, str] = {
     "email": N_("The mail address is none: it is written like name@example.com"),
@@ -46,14 +42,6 @@ def lines(text: str) -> tuple[str, ...]:
     """One thing a line; empty lines are none."""
     found = (line.strip() for line in text.splitlines())
     return tuple(line for line in found if line)[:MOST_LINES]
-
-
-def moment(text: str, zone: ZoneInfo) -> datetime | None:
-    """A day and a time of day in the reader's zone; None: it is none."""
-    try:
-        return datetime.fromisoformat(text.strip()).replace(tzinfo=zone).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def package(typed: Mapping[str, str]) -> Package | None:

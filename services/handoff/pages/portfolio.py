@@ -1,22 +1,20 @@
 """Portfolios: how loaded managers are, and the accounts of one of them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal
 from urllib.parse import urlencode
 
 from markupsafe import Markup
 
 from services.handoff.candidates import Tier
+from services.handoff.listing import Order, Wanted
 from services.handoff.pages.customer import won
 from services.handoff.pages.summary import Reader
 from services.handoff.pages.words import TIER
 from services.handoff.views import AccountRow, ManagerView
+from services.handoff.views import Portfolio as Accounts
 
 PAGE = 50
-Order = Literal["name", "tier", "weight", "satisfaction", "contacted"]
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +60,15 @@ class Query:
     tier: Tier | None = None
     order: Order = "name"
     down: bool = False
-    page: int = 1
+
+    def wanted(self, after: str) -> Wanted:
+        """As the database is asked. `after`: where the page before ended."""
+        return Wanted(
+            search=self.search, tier=self.tier, order=self.order, down=self.down, after=after
+        )
 
     def address(self, **changes: object) -> str:
-        """The address of this query with something changed; the page is the first again."""
+        """The address of this query with something changed; from the beginning, if not told."""
         asked = {
             "manager": self.manager,
             "search": self.search,
@@ -91,41 +94,31 @@ class Portfolio:
     """The reader's, or the team's."""
     whose: str | None
     rows: tuple[Row, ...]
-    found: int
-    all: int
-    first: int
-    """Number of the first row shown, from 1."""
-    before: str | None
-    """Address of the page before."""
+    filtered: bool
+    """Whether there may be accounts that do not fit."""
+    begin: str | None
+    """Address of the first page; None: it is this one."""
     after: str | None
+    """Address of the page after; None: there is none."""
 
 
 def portfolio(
     managers: Sequence[ManagerView],
-    accounts: Sequence[AccountRow],
+    page: Accounts,
     query: Query,
     reader: Reader,
+    *,
+    first: bool,
 ) -> Portfolio:
-    """`managers`: whom the reader sees; `accounts`: of the one the query names."""
-    fitting = [one for one in accounts if _fits(one, query)]
-    fitting.sort(key=lambda one: (one.name.casefold(), one.id))
-    if query.order != "name":
-        fitting.sort(key=_ORDERS[query.order], reverse=query.down)
-    elif query.down:
-        fitting.reverse()
-    pages = max(1, -(-len(fitting) // PAGE))
-    page = min(max(1, query.page), pages)
-    begin = (page - 1) * PAGE
+    """`managers`: whom the reader sees; `page`: of the accounts that the query asks for."""
     return Portfolio(
         query=query,
         loads=tuple(loads(managers, query.manager, reader)),
         whose=next((one.name for one in managers if one.id == query.manager), query.manager),
-        rows=tuple(_row(one, query, reader) for one in fitting[begin : begin + PAGE]),
-        found=len(fitting),
-        all=len(accounts),
-        first=begin + 1,
-        before=query.address(page=page - 1) if page > 1 else None,
-        after=query.address(page=page + 1) if page < pages else None,
+        rows=tuple(_row(one, query, reader) for one in page.items),
+        filtered=bool(query.search.strip() or query.tier),
+        begin=None if first else query.address(),
+        after=query.address(after=page.next) if page.next else None,
     )
 
 
@@ -149,29 +142,6 @@ def loads(managers: Sequence[ManagerView], chosen: str | None, reader: Reader) -
             away=one.absent,
             chosen=one.id == chosen,
         )
-
-
-def _fits(account: AccountRow, query: Query) -> bool:
-    if query.tier and account.tier != query.tier:
-        return False
-    wanted = query.search.casefold().strip()
-    told = (
-        account.name,
-        account.id,
-        account.city,
-        account.region,
-        account.country,
-        account.industry,
-    )
-    return not wanted or any(wanted in one.casefold() for one in told if one)
-
-
-_ORDERS: Mapping[str, Callable[[AccountRow], Any]] = {
-    "tier": lambda one: Tier(one.tier).rank,
-    "weight": lambda one: one.weight,
-    "satisfaction": lambda one: -1 if one.satisfaction is None else one.satisfaction,
-    "contacted": lambda one: one.contacted_at or _NEVER,
-}
 
 
 def _row(account: AccountRow, query: Query, reader: Reader) -> Row:

@@ -4,7 +4,7 @@ What the rules refuse is shown in place, with what was typed. What somebody may 
 there; `Reading` sees to that.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -18,30 +18,29 @@ from services.handoff import rights
 from services.handoff.candidates import Tier
 from services.handoff.commands import Commands, Unknown
 from services.handoff.lifecycle import Outcome, Refused
+from services.handoff.listing import Order
 from services.handoff.pages import customer, detail, forms, inbox, portfolio
 from services.handoff.pages.desk import Desk
-from services.handoff.pages.portfolio import Order
 from services.handoff.pages.words import DONE, STATUS, TIER
 from services.handoff.reading import Reading
 from services.handoff.rights import Viewer
 from services.handoff.sessions import Sessions
 from services.handoff.states import LIVE, Status
-from services.handoff.views import AccountRow, HandoffView
+from services.handoff.views import HandoffView
 from shared.contracts.values import Id
+from shared.pages import moments
 from shared.pages.catalog import LANGUAGES, N_
+from shared.pages.moments import Unreadable
 from shared.pages.requests import LANGUAGE
 from shared.passes import local
 
 T = TypeVar("T")
 
 _MOST = 200  # handoffs of one state on a page of the inbox
-_MOST_ACCOUNTS = 5000  # of one portfolio
-_AT_ONCE = 500
 _YEAR = 365 * 24 * 3600  # seconds
 
 _ORDERS: Mapping[Order, str] = {
     "name": N_("Customer"),
-    "tier": N_("Tier"),
     "weight": N_("Weight"),
     "satisfaction": N_("Satisfaction"),
     "contacted": N_("Last contact"),
@@ -56,7 +55,7 @@ class Wanted(BaseModel):
     tier: Tier | Literal[""] = ""
     order: Order = "name"
     down: str = ""
-    page: Annotated[int, Field(ge=1, le=10_000)] = 1
+    after: Annotated[str, Field(max_length=2000)] = ""
 
 
 def build_router(desk: Desk, reading: Reading, commands: Commands, sessions: Sessions) -> APIRouter:
@@ -140,24 +139,23 @@ def _portfolio(router: APIRouter, desk: Desk, reading: Reading, sessions: Sessio
         manager = wanted.manager
         if manager is None and seen:
             manager = own if own in seen else max(managers, key=lambda one: one.load).id
+        known = rights.sees_portfolio(viewer, manager)
         query = portfolio.Query(
             manager=manager,
             search=wanted.search,
             tier=wanted.tier or None,
-            order=wanted.order,
+            order=wanted.order if known else "name",
             down=bool(wanted.down),
-            page=wanted.page,
         )
+        page = await reading.portfolio(viewer, manager, query.wanted(wanted.after), portfolio.PAGE)
         reader = desk.reader(request, viewer)
         say = reader.writer.say
         return desk.response(
             "portfolio.html",
             desk.frame(request, viewer, here="portfolio"),
-            portfolio=portfolio.portfolio(
-                managers, await _accounts(reading, viewer, manager), query, reader
-            ),
+            portfolio=portfolio.portfolio(managers, page, query, reader, first=not wanted.after),
             tiers=[(one.value, say(TIER[one])) for one in Tier],
-            orders=[(name, say(words)) for name, words in _ORDERS.items()],
+            orders=[(name, say(words)) for name, words in _ORDERS.items()] if known else [],
         )
 
     @router.get("/pages/account", dependencies=[Depends(sessions.person)])
@@ -256,9 +254,9 @@ def _command(  # noqa: PLR0911 - one line for each thing that can be done
         case "step":
             return commands.do_step(handoff_id, by, typed["step"])
         case "move":
-            due_at = forms.moment(typed["due_at"], zone)
-            if due_at is None:
-                return Refused(forms.NO_MOMENT)
+            due_at = moments.typed(typed["day"], typed["time"], zone)
+            if isinstance(due_at, Unreadable):
+                return Refused(due_at.reason)
             return commands.move_step(handoff_id, by, typed["step"], due_at)
         case "reassign":
             return commands.reassign(handoff_id, by, typed["to"], typed["why"])
@@ -303,18 +301,6 @@ async def _shown(
         opened=opened,
         candidates=[one for one in others if one.active and one.id != found.manager_id],
     )
-
-
-async def _accounts(reading: Reading, viewer: Viewer, manager: str | None) -> Sequence[AccountRow]:
-    found: list[AccountRow] = []
-    after = ""
-    while len(found) < _MOST_ACCOUNTS:
-        page = await reading.accounts(viewer, manager=manager, after=after, limit=_AT_ONCE)
-        found += page.items
-        if page.next is None:
-            break
-        after = page.next
-    return found
 
 
 def _nowhere(router: APIRouter, sessions: Sessions) -> None:

@@ -46,8 +46,9 @@ class Due:
     owner: str
     mine: bool
     at: Markup
-    stamp: str
-    """As a form takes it, in the reader's time zone."""
+    day: str
+    time: str
+    """As the reader types them."""
     clock: Clock
 
 
@@ -129,7 +130,8 @@ def due(one: DeadlineView | ObligationView, reader: Reader) -> Due:
         owner=one.owner_name or one.owner_id or "",
         mine=one.owner_id == reader.id,
         at=reader.writer.moment(one.due_at),
-        stamp=reader.writer.stamp(one.due_at),
+        day=reader.writer.typed_day(one.due_at),
+        time=reader.writer.typed_clock(one.due_at),
         clock=reader.writer.clock(one.due_at, reader.now),
     )
 

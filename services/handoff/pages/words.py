@@ -13,6 +13,7 @@ from services.handoff.candidates import Tier
 from services.handoff.obligations import Kind
 from services.handoff.states import Status
 from services.handoff.verdicts import Reason
+from shared.pages import moments
 from shared.pages.catalog import N_
 from shared.pages.writing import Writer, isolated
 
@@ -114,6 +115,7 @@ NEED: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 
 SENTENCES: Sequence[str] = (
+    *moments.SENTENCES,
     # steps and what is owed
     N_("Accept the handoff"),
     N_("Answer the account manager's questions"),

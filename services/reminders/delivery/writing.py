@@ -144,6 +144,7 @@ def _about(reminder: Reminder, letter: Letter, links: Links) -> dict[str, Any]:
     return {
         "family": family(reminder),
         "act": reminder.deadline_id and links.act(reminder.id, to.addresses, made_at),
+        "page_of_it": reminder.done_only_on,
         "title": one_line(reminder.titles.get(to.language, reminder.title)),
         "account": reminder.account_name and one_line(reminder.account_name),
         "owner": reminder.owner_name and one_line(reminder.owner_name),

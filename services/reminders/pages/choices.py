@@ -1,6 +1,5 @@
 """Times to put a deadline off to: some at hand, and days for a moment of one's own. Pure."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -12,7 +11,6 @@ from shared.working_time import Calendar
 DAYS = 60
 """Offered at most; a policy may allow more."""
 
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 _MINUTE = timedelta(minutes=1)
 
 
@@ -53,20 +51,6 @@ def offered(text: str) -> datetime | None:
     except ValueError:
         return None
     return at.replace(microsecond=0) if at.tzinfo else None
-
-
-def own(day: str, clock: str, zone: ZoneInfo) -> datetime | None:
-    """A moment of one's own on the clock of a place, in UTC; None: it is none.
-
-    `clock`: hours and minutes, in digits of any script.
-    """
-    found = _CLOCK.fullmatch(clock.strip())
-    try:
-        on = date.fromisoformat(day)
-        at = time(int(found[1]), int(found[2])) if found else None
-        return datetime.combine(on, at, zone).astimezone(UTC) if at else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _opening(calendar: Calendar, on: date, zone: ZoneInfo) -> datetime:

@@ -41,6 +41,8 @@ class Row:
     quiet: Markup | None
     """Until when who has it in hand."""
     ended: bool
+    done_only_on: str | None
+    """The page where it is done; None: here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,7 @@ def row(case: Case, names: Mapping[str, str], reader: Reader) -> Row:
         if by
         else None,
         ended=now in (Standing.MET, Standing.CANCELLED),
+        done_only_on=deadline.done_only_on,
     )
 
 

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from markupsafe import Markup
 
 from services.reminders.pages.deadline import Reader
+from services.reminders.pages.gate import Gate
 from services.reminders.pages.words import CLOSED, SENTENCES
 from services.reminders.sending import Recipient
 from shared.errors import Transient
@@ -29,17 +30,22 @@ SECRET = {"Referrer-Policy": "no-referrer"}
 class Closed(Exception):
     """A page is not shown; why is a key of `CLOSED`."""
 
-    def __init__(self, why: str, reader: Recipient | None = None) -> None:
+    def __init__(
+        self, why: str, reader: Recipient | None = None, *, again: int | None = None
+    ) -> None:
+        """`again`: seconds after which it may be."""
         super().__init__(why)
         self.why = why
         self.reader = reader
+        self.again = again
 
 
 class Desk:
     """Makes answers for whoever has opened a link."""
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: Pages, gate: Gate) -> None:
         self._pages = pages
+        self.gate = gate
         self._sayings = Sayings(SENTENCES)
         self.static = pages.static
 
@@ -67,13 +73,22 @@ class Desk:
         answer.headers.update(SECRET)
         return answer
 
-    def closed(self, request: Request, why: str, person: Recipient | None = None) -> Response:
-        """Why there is no page."""
+    def closed(
+        self,
+        request: Request,
+        why: str,
+        person: Recipient | None = None,
+        again: int | None = None,
+    ) -> Response:
+        """Why there is no page. `again`: seconds after which there may be."""
         code, title, words = CLOSED[why]
         writer = self.writer(person) if person else self._pages.writer(accepted(request), "UTC")
-        return self.page(
+        answer = self.page(
             "closed.html", writer, code, title=writer.say(title), words=writer.say(words)
         )
+        if again is not None:
+            answer.headers["Retry-After"] = str(again)
+        return answer
 
     def route_class(self) -> type[APIRoute]:
         """Routes whose errors are pages."""
@@ -81,8 +96,10 @@ class Desk:
 
     def _answer(self, request: Request, error: Exception, route: str) -> Response:
         match error:
+            case Closed(why="forged") if (again := self.gate.guessed(request)) is not None:
+                return self.closed(request, "often", again=again)
             case Closed():
-                return self.closed(request, error.why, error.reader)
+                return self.closed(request, error.why, error.reader, error.again)
             case RequestValidationError():
                 return self.closed(request, "unknown")
             case Transient():

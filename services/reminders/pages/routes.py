@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Depends, Query, Request, Response, status
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
@@ -29,6 +29,8 @@ from services.reminders.reading import Place, Reading, Seen
 from services.reminders.sending import Recipient
 from services.reminders.tokens import Links, Personal
 from shared.contracts.values import Id
+from shared.pages import moments
+from shared.pages.moments import Unreadable
 
 PAGE = 50
 IN_CALENDAR = 1000
@@ -67,10 +69,19 @@ class House:
 
 def build_router(house: House) -> APIRouter:
     """Everything that links lead to."""
-    router = APIRouter(route_class=house.desk.route_class(), include_in_schema=False)
-    _act(router, house)
-    _mine(router, house)
-    _calendar(router, house)
+    gate = house.desk.gate
+
+    async def counted(request: Request) -> None:
+        if (again := gate.opened(request)) is not None:
+            raise Closed("often", again=again)
+
+    paged = house.desk.route_class()
+    router = APIRouter(route_class=paged, include_in_schema=False)
+    links = APIRouter(route_class=paged, include_in_schema=False, dependencies=[Depends(counted)])
+    _act(links, house)
+    _mine(links, house)
+    _calendar(links, house)
+    router.include_router(links)
 
     @router.api_route("/pages/static/{name}", methods=READ)
     async def static(name: str) -> Response:
@@ -280,13 +291,13 @@ async def _do(house: House, come: Door, what: str, typed: Mapping[str, str]) -> 
             )
         case "snooze":
             zone = house.desk.writer(come.person).zone
-            offered = typed.get("until")
-            until = (
-                choices.offered(offered)
-                if offered
-                else choices.own(typed.get("day", ""), typed.get("time", ""), zone)
-            )
-            return await commands.snooze(deadline, by, until) if until else Refused(NO_TIME)
+            if offered := typed.get("until"):
+                until = choices.offered(offered) or Unreadable(NO_TIME)
+            else:
+                until = moments.typed(typed.get("day", ""), typed.get("time", ""), zone)
+            if isinstance(until, Unreadable):
+                return Refused(until.reason)
+            return await commands.snooze(deadline, by, until)
         case _:
             to = typed.get("to", "")
             if other := typed.get("other", "").strip():

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 
+from shared.pages import moments
 from shared.pages.catalog import N_
 
 
@@ -37,14 +38,16 @@ SAID: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 """What is said when something was done."""
 
-NO_TIME = N_("that is no day and time: choose one of those offered, or write such as 14:30")
+NO_TIME = N_("that is no time: choose one of those offered")
 NOBODY = N_("the directory has nobody with this mail address or id")
 NOT_CHOSEN = N_("choose somebody, or write a mail address")
 
 SENTENCES: Sequence[str] = (
+    *moments.SENTENCES,
     NO_TIME,
     NOBODY,
     NOT_CHOSEN,
+    N_("it is not done by saying so here: open the page where it is done"),
     N_("it is done"),
     N_("it is cancelled"),
     N_("it can be put off to a time to come, and no further than its policy says"),
@@ -80,6 +83,11 @@ CLOSED: Mapping[str, tuple[int, str, str]] = MappingProxyType({
         403,
         N_("This link is nobody's any more"),
         N_("Whom it was made for is not in the directory, or has left."),
+    ),
+    "often": (
+        429,
+        N_("Too many links were opened"),
+        N_("Your network opens more links than Tahvil takes at a time. Try again in a while."),
     ),
     "unknown": (
         404,
