@@ -65,7 +65,7 @@ class System:
     async def publish_raw(self, records: Sequence[Message]) -> None:
         await publish(self.kafka, records)
 
-    async def settled(self, seconds: float = 120) -> None:
+    async def settled(self, seconds: float = 300) -> None:
         """Wait until all that run have applied and published all; or fail, and say what waits."""
         names = {process.name for process in self.processes}
         deadline = asyncio.get_running_loop().time() + seconds
