@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import secrets
 import socket
-from collections.abc import Callable, Generator
-from typing import Annotated
+from collections.abc import Callable, Generator, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any
 
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Response, status
@@ -21,6 +22,10 @@ from shared.hygiene import Hygiene, invalid
 from shared.metrics import Metrics
 
 USER = "ops"
+STRANGER: Mapping[int | str, dict[str, Any]] = MappingProxyType(
+    {401: {"description": "Wrong user or password."}}
+)
+"""What every door for `ops` may answer, as its documentation says it."""
 
 
 def is_operator(credentials: HTTPBasicCredentials | None, password: str) -> bool:
@@ -71,7 +76,7 @@ def build_http(
         "/metrics",
         dependencies=[Depends(guard(password))],
         response_class=PlainTextResponse,
-        responses={401: {"description": "Wrong user or password."}},
+        responses={**STRANGER},
     )
     async def metrics_text() -> Response:
         metrics.ready.set(not not_ready())

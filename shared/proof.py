@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, SecretStr, StringConstraints
 
 from shared.eraser import Eraser
 from shared.erasure import readable
-from shared.http import guard
+from shared.http import STRANGER, guard
 from shared.identities import numbered, plain
 from shared.mongo import Database, names, stream, unpack
 
@@ -49,7 +49,9 @@ class Found(BaseModel):
 
 def build_router(database: Database, eraser: Eraser, password: SecretStr) -> APIRouter:
     """Values are sent in bodies: addresses stand in logs of proxies."""
-    router = APIRouter(dependencies=[Depends(guard(password))], prefix="/erasures")
+    router = APIRouter(
+        dependencies=[Depends(guard(password))], prefix="/erasures", responses={**STRANGER}
+    )
 
     @router.get("")
     async def records(erasure: str | None = None) -> list[RecordView]:
