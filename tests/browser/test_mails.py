@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
-from tests.browser.visitor import PHONE, WIDE
+from tests.browser.visitor import PHONE, WIDE, serious, too_wide
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -24,19 +23,10 @@ async def test_a_mail_can_be_read_anywhere(browser: Browser, name: str) -> None:
     await page.set_content(html)
     for size in (WIDE, PHONE):
         await page.set_viewport_size(size)  # type: ignore[arg-type]
-        over = await page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert over <= 0, f"{name} is {over} px too wide at {size}"
+        assert (over := await too_wide(page)) <= 0, f"{name} is {over} px too wide at {size}"
     for look in ("light", "dark"):
         await page.emulate_media(color_scheme=look)  # type: ignore[arg-type]
-        found = await Axe().run(page)
-        grave = [
-            (one["id"], [node["html"][:200] for node in one["nodes"]])
-            for one in found.response["violations"]
-            if one["impact"] in ("serious", "critical")
-        ]
-        assert not grave, (look, grave)
+        assert not (found := await serious(page)), (look, found)
     direction = await page.evaluate(
         "getComputedStyle(document.body.querySelector('p, td, h1')).direction"
     )

@@ -82,19 +82,28 @@ def door(system: System, service: str) -> str:
     return next(one.door for one in system.processes if one.name == service)
 
 
-async def sound(visitor: Visitor, seen: str) -> None:
-    """No serious finding of axe, nothing wider than the window, nothing refused by the policy."""
-    found = await Axe().run(visitor.page)
-    grave = [
+async def serious(page: Page) -> list[tuple[str, list[str]]]:
+    """What axe finds that keeps people out, and where."""
+    found = await Axe().run(page)
+    return [
         (one["id"], [node["html"][:200] for node in one["nodes"]])
         for one in found.response["violations"]
         if one["impact"] in ("serious", "critical")
     ]
-    assert not grave, (seen, grave)
-    over = await visitor.page.evaluate(
+
+
+async def too_wide(page: Page) -> int:
+    """Pixels by which it is wider than the window."""
+    over: int = await page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
-    assert over <= 0, f"{seen} is {over} px too wide"
+    return over
+
+
+async def sound(visitor: Visitor, seen: str) -> None:
+    """No serious finding of axe, nothing wider than the window, nothing refused by the policy."""
+    assert not (found := await serious(visitor.page)), (seen, found)
+    assert (over := await too_wide(visitor.page)) <= 0, f"{seen} is {over} px too wide"
     assert not visitor.complaints, (seen, visitor.complaints)
 
 
