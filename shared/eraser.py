@@ -281,6 +281,16 @@ def _as_seen(row: Document, change: Mapping[str, Any]) -> Document:
     return {"_id": row["_id"], **seen}
 
 
+async def themselves(mark: Mark, _: Database) -> Document | None:
+    """The document of a person, which has the person's id."""
+    return {"_id": mark.of} if mark.kind == "person" else None
+
+
+async def about_customers(mark: Mark, _: Database) -> Document | None:
+    """What has an `account_id`: of staff, who may be mentioned at any customer, all of it."""
+    return {"account_id": mark.of} if mark.kind == "contact" else {}
+
+
 async def everywhere(_: Mark, __: Database) -> Document | None:
     """All documents: what people write may mention anybody."""
     return {}

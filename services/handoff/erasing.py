@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.contracts.deals import Contact, Package
-from shared.eraser import DELETED, Erasing, Place
+from shared.eraser import DELETED, Erasing, Place, about_customers, themselves
 from shared.erasure import Mark, Sought, parted, scrub, without_texts
 from shared.identities import ERASED, Search
 from shared.mongo import Database, Document, find
@@ -63,16 +63,8 @@ def _link(_: Document, __: Sought) -> Mapping[str, Any] | None:
     return DELETED
 
 
-async def _self(mark: Mark, _: Database) -> Document | None:
-    return {"_id": mark.of} if mark.kind == "person" else None
-
-
 async def _links(mark: Mark, _: Database) -> Document | None:
     return {"person_id": mark.of} if mark.kind == "person" else None
-
-
-async def _accounts(mark: Mark, _: Database) -> Document | None:
-    return {"account_id": mark.of} if mark.kind == "contact" else {}
 
 
 async def _history(mark: Mark, database: Database) -> Document | None:
@@ -97,12 +89,12 @@ async def _widen(sought: Sought, database: Database) -> Search:
 
 ERASING = Erasing(
     places=(
-        Place("people", _self, _person),
-        Place("managers", _self, _manager),
+        Place("people", themselves, _person),
+        Place("managers", themselves, _manager),
         Place("login_links", _links, _link),
-        Place("handoffs", _accounts, _handoff),
+        Place("handoffs", about_customers, _handoff),
         Place("history", _history, _did),
-        Place("obligations", _accounts, _owed),
+        Place("obligations", about_customers, _owed),
     ),
     widen=_widen,
 )

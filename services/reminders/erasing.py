@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shared.eraser import DELETED, Erasing, Place, everywhere
-from shared.erasure import Mark, Sought, scrub
+from shared.eraser import DELETED, Erasing, Place, about_customers, everywhere, themselves
+from shared.erasure import Sought, scrub
 from shared.identities import ERASED
-from shared.mongo import Database, Document
+from shared.mongo import Document
 
 _NOTHING: Mapping[str, Any] = {
     "name": ERASED, "email": None, "language": "en", "time_zone": None, "own_time_zone": False,
@@ -48,19 +48,11 @@ def _endpoint(row: Document, sought: Sought) -> Mapping[str, Any] | None:
     return DELETED if sought.search.holds(address) else None
 
 
-async def _self(mark: Mark, _: Database) -> Document | None:
-    return {"_id": mark.of} if mark.kind == "person" else None
-
-
-async def _accounts(mark: Mark, _: Database) -> Document | None:
-    return {"account_id": mark.of} if mark.kind == "contact" else {}
-
-
 ERASING = Erasing(
     places=(
-        Place("people", _self, _person),
-        Place("reminders", _accounts, _message),
-        Place("deadlines", _accounts, _deadline),
+        Place("people", themselves, _person),
+        Place("reminders", about_customers, _message),
+        Place("deadlines", about_customers, _deadline),
         Place("gone", everywhere, _endpoint),
     )
 )
