@@ -37,8 +37,8 @@ check: install ## format, lint, types, architecture, unit and contract tests: ab
 
 test: check integration browser faults containers ## everything, on real servers
 
-integration: install ## real Kafka, MongoDB and SMTP as child processes
-	$(BIN)/pytest -q tests/integration
+integration: install ## real Kafka, MongoDB and SMTP as child processes; two files at a time
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/integration
 
 browser: install ## the pages in the system's Chromium; skipped, with the reason, without one
 	$(BIN)/pytest -q tests/browser
