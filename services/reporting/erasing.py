@@ -7,8 +7,10 @@ comes; here also the slot that was live before loses it.
 from collections.abc import Mapping
 from typing import Any
 
+from services.reporting.documents import id_of
+from services.reporting.facts import Key
 from services.reporting.repository import SLOTS, Repository
-from services.reporting.told import FORGOTTEN, SEPARATOR
+from services.reporting.told import FORGOTTEN
 from shared.eraser import Erasing, Place
 from shared.erasure import Mark, Sought
 from shared.identities import ERASED
@@ -26,7 +28,7 @@ def _place(slot: str) -> Place:
     async def where(mark: Mark, database: Database) -> Document | None:
         if mark.kind != "person" or await Repository(database).live() == slot:
             return None
-        return {"_id": f"person{SEPARATOR}{mark.of}"}
+        return {"_id": id_of(Key("person", mark.of))}
 
     return Place(f"facts_{slot}", where, _person)
 

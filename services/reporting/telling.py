@@ -24,16 +24,16 @@ from services.reporting.pages.digest import Letter, digest
 from services.reporting.pages.parts import Reader
 from services.reporting.questions import People, Person
 from services.reporting.reading import Reading
-from shared.caused import by_itself
+from shared.caused import Said
 from shared.contracts.directory import Role
 from shared.contracts.ids import derived
 from shared.contracts.notifications import NotificationRequested
 from shared.errors import Transient
-from shared.mongo import Session, server_time, transaction
-from shared.outbox import Outbox, Row
+from shared.mongo import Session, server_time
+from shared.outbox import Outbox
 from shared.pages.rendering import Pages
-from shared.processor import to_message
 from shared.relay import Relay
+from shared.telling import Teller
 from shared.working_time import personal
 
 log = structlog.get_logger(__name__)
@@ -86,8 +86,7 @@ class Telling:
         self._answers = answers
         self._digests = Digests(answers)
         self._pages = pages
-        self._outbox = outbox
-        self._relay = relay
+        self._teller = Teller("reporting", notices.database, outbox, relay)
         self._rhythms = rhythms
         self._limits = limits
         self._address = address.rstrip("/")
@@ -189,14 +188,13 @@ class Telling:
         kind = f"{issue.rhythm}-digest"
         identity = derived("digest", issue.rhythm, issue.span.since.isoformat(), issue.person)
 
-        async def send(session: Session) -> list[Row]:
+        async def send(session: Session) -> list[NotificationRequested]:
             ours = await self._notices.tell(
                 issue.person, issue.rhythm, issue.before, issue.span.until, session
             )
-            said = [_said(identity, issue.person, kind, letter)] if ours and letter else []
-            return await self._publish(said, now, session)
+            return [_said(identity, issue.person, kind, letter)] if ours and letter else []
 
-        return await self._told(send, kind)
+        return await self._told(send, kind, now)
 
     async def _accounts(self, accounts: frozenset[str], now: datetime) -> int:
         """Budgets and satisfaction of accounts of which something has changed."""
@@ -245,7 +243,7 @@ class Telling:
         # What nobody could be told of is looked at again when something else happens.
         known = {look.id: look for look in looks if told_to(look.manager, people)}
 
-        async def judge(session: Session) -> list[Row]:
+        async def judge(session: Session) -> list[NotificationRequested]:
             before = await self._notices.watched(known, session)
             after: dict[str, Watched] = {}
             for name, look in known.items():
@@ -255,17 +253,13 @@ class Telling:
                     after[name] = is_
             await self._notices.watch(after, session)
             raised = [known[name] for name, one in after.items() if one.raised and not silent]
-            said = [
+            return [
                 message
                 for look in raised
                 for message in self._alerts(look, after[look.id], people, names, now)
             ]
-            return await self._publish(said, now, session)
 
-        told = 0
-        if known:
-            told = await self._told(judge, "alert")
-        return told
+        return await self._told(judge, "alert", now) if known else 0
 
     def _alerts(
         self, look: Look, watched: Watched, people: People, names: Mapping[str, str], now: datetime
@@ -274,22 +268,21 @@ class Telling:
             letter = alert(look, self._reader(people[to], people, now), names, self._address)
             yield _said(derived("alert", look.id, str(watched.turn), to), to, "alert", letter)
 
-    async def _publish(
-        self, said: Sequence[NotificationRequested], now: datetime, session: Session
-    ) -> list[Row]:
-        events = [
-            e for one in said for e in by_itself(one.notification_id, "reporting", [one], now)
-        ]
-        return await self._outbox.add([to_message(event) for event in events], now, session=session)
+    async def _told(
+        self,
+        deed: Callable[[Session], Awaitable[list[NotificationRequested]]],
+        kind: str,
+        now: datetime,
+    ) -> int:
+        async def tell(session: Session) -> tuple[int, list[Said]]:
+            said = await deed(session)
+            return len(said), [(one.notification_id, one) for one in said]
 
-    async def _told(self, body: Callable[[Session], Awaitable[list[Row]]], kind: str) -> int:
-        rows = await transaction(self._notices.database, body)
-        count = sum(len(row.messages) for row in rows)
+        count = await self._teller.tell(tell, now)
         for _ in range(count):
             self._count(kind)
         if count:
             log.info("people.told", kind=kind, count=count)
-        await self._relay.submit(rows)
         return count
 
     def _habits(self, person: Person) -> Habits:

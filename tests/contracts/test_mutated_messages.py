@@ -83,7 +83,7 @@ def stored(event: Event) -> dict[str, Any]:
     return document
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(mutated())
 @example(changed("directory/person.upserted", "capacity", 2**63))
 @example(changed("reminders/deadline.escalated", "step", -(2**63) - 1))
@@ -106,7 +106,6 @@ _NAMES = st.text(st.characters(), max_size=5) | st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(GOLDEN),
     st.lists(st.tuples(_NAMES, st.none() | st.binary(max_size=20)), max_size=4),

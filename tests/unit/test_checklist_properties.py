@@ -304,5 +304,5 @@ class OneHandoff(RuleBasedStateMachine):
         assert self.completed == int(whole)
 
 
-OneHandoff.TestCase.settings = settings(max_examples=250, stateful_step_count=30, deadline=None)
+OneHandoff.TestCase.settings = settings(max_examples=250, stateful_step_count=30)
 TestOneHandoff = OneHandoff.TestCase

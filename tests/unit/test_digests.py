@@ -12,7 +12,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.reminders.delivery.writing import Letter as Mail
@@ -195,7 +195,6 @@ async def test_a_manager_is_told_of_own_accounts_only() -> None:
     assert len(head.targets) == 2
 
 
-@settings(deadline=None)
 @given(events(("deal.closed.v1", "deal.amended.v1", "deal.reopened.v1", "dispute.opened.v1",
                "dispute.resolved.v1", "satisfaction.recorded.v1", "deadline.set.v1",
                "deadline.met.v1")), st.integers(1, 20))  # fmt: skip

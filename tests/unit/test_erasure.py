@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.handoff import erasing
@@ -329,7 +329,6 @@ DEALS = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(DEALS)
 def test_nothing_of_who_is_erased_is_left_and_nothing_else_goes(said: Event) -> None:
     erased = contact_erased(MADE.of_name("Sara Ahmadi"), MADE.of_mail("sara@example.com"),
@@ -352,7 +351,6 @@ def test_nothing_of_who_is_erased_is_left_and_nothing_else_goes(said: Event) -> 
     DealClosed.model_validate_json(data.model_dump_json())
 
 
-@settings(deadline=None)
 @given(DEALS, st.permutations([0, 1]))
 def test_erasures_commute(said: Event, order: list[int]) -> None:
     erased = [contact_erased(MADE.of_mail("sara@example.com")), person_erased()]
@@ -373,7 +371,6 @@ def directory(n: int) -> list[Event]:
     ][:n]
 
 
-@settings(deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(1, 3))
 async def test_figures_and_people_are_the_same_in_any_order(
     chance: random.Random, size: int

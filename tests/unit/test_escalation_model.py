@@ -399,5 +399,5 @@ class Escalation(RuleBasedStateMachine):
             assert not stands or self.case.next_at is None
 
 
-Escalation.TestCase.settings = settings(max_examples=80, stateful_step_count=12, deadline=None)
+Escalation.TestCase.settings = settings(max_examples=80, stateful_step_count=12)
 TestEscalation = Escalation.TestCase

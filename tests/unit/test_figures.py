@@ -218,7 +218,7 @@ def summed(stored: Stored) -> dict[Counter, tuple[Any, ...]]:
     return {counter: values for counter, values in sums.items() if any(values)}
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(events(), st.randoms(use_true_random=False))
 async def test_any_order_any_repetition_and_any_batches_give_the_same(
     history: list[Event], chance: random.Random
@@ -236,14 +236,13 @@ async def test_any_order_any_repetition_and_any_batches_give_the_same(
     assert found.counters == in_order.counters == summed(in_order)
 
 
-@settings(deadline=None)
 @given(events())
 async def test_a_fact_is_stored_as_it_is(history: list[Event]) -> None:
     for fact in (await applied([history])).facts_kept.values():
         assert to_fact(bson.decode(bson.encode(from_fact(fact)))) == fact
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(events([*EVENTS, *["deal.closed.v1"] * 20]))  # with several products
 async def test_however_a_figure_is_broken_down_its_rows_add_up(history: list[Event]) -> None:
     reading = Reading(await applied([history]), WORLD, lambda: NOON)  # type: ignore[arg-type]

@@ -536,5 +536,5 @@ def _told(handoff: Handoff) -> Handoff:
     return replace(handoff, package=None)
 
 
-Company.TestCase.settings = settings(max_examples=300, stateful_step_count=50, deadline=None)
+Company.TestCase.settings = settings(max_examples=300, stateful_step_count=50)
 TestCompany = Company.TestCase

@@ -80,7 +80,7 @@ def same(expression: str, document: Any) -> None:
 
 
 @pytest.mark.parametrize("expression", SHIPPED)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_shipped_expressions(expression: str, data: st.DataObject) -> None:
     same(expression, data.draw(documents(expression)))
@@ -127,13 +127,12 @@ def larger(below: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 EXPRESSIONS = st.recursive(PLACES | LITERALS, larger, max_leaves=6)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(expression=EXPRESSIONS, data=st.data())
 def test_generated_expressions(expression: str, data: st.DataObject) -> None:
     same(expression, data.draw(documents(expression)))
 
 
-@settings(deadline=None)
 @given(value=documents("a.b"))
 def test_truth(value: Any) -> None:
     assert true(value) is jmespath.search("a && `true` || `false`", {"a": value})

@@ -5,7 +5,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.reporting.issues import (
@@ -107,7 +107,6 @@ def test_times_follow_each_other_without_gaps() -> None:
 
 
 @pytest.mark.parametrize("rhythm", ["weekly", "monthly"])
-@settings(deadline=None)  # a year of holidays is laid out when it is first met
 @given(days=st.integers(0, 12 * 365), minute=st.integers(0, 1439))
 def test_time_goes_on_and_nothing_is_told_before_it_is_over(
     rhythm: Rhythm, days: int, minute: int

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.reminders.delivery.breaker import FAILURES, LONGEST, SHORTEST, Breaker
@@ -194,7 +194,6 @@ async def test_endpoints_that_are_as_good_as_new_are_forgotten() -> None:
     assert lanes.to("failing", failing).breaker.failures == 1
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("sft"), st.integers(0, 1200))))
 def test_a_breaker_is_closed_by_success_and_never_open_for_longer_than_the_longest(
     steps: list[tuple[str, int]],

@@ -19,7 +19,7 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.exceptions import SecurityError
 from persiantools.jdatetime import JalaliDate
@@ -187,7 +187,6 @@ def test_an_address_of_300_characters_is_refused_at_the_door() -> None:
             )
 
 
-@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_a_header_has_one_line_whatever_it_is_made_of(text: str) -> None:
     line = one_line(text)
@@ -195,7 +194,6 @@ def test_a_header_has_one_line_whatever_it_is_made_of(text: str) -> None:
     assert line == line.strip()
 
 
-@settings(deadline=None)
 @given(
     st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=200)
 )
@@ -244,7 +242,6 @@ def test_persian_is_right_to_left_jalali_and_in_persian_digits(writer: Writer) -
     assert not re.search(r"[0-9]", re.sub(r"https\S+", "", text))
 
 
-@settings(deadline=None)
 @given(st.dates(date(1925, 1, 1), date(2090, 1, 1)), st.integers(0, 23))
 def test_a_jalali_moment_is_the_librarys_day_on_the_persons_clock(day: date, hour: int) -> None:
     at = datetime(day.year, day.month, day.day, hour, tzinfo=UTC)

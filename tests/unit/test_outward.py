@@ -16,7 +16,7 @@ from typing import Any
 
 import httpcore
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from typing_extensions import override
 
@@ -284,7 +284,6 @@ async def test_no_answer_no_listener_and_nonsense_are_for_later(receiver: Receiv
     assert isinstance(unknown, Later)
 
 
-@settings(deadline=None)
 @given(
     st.one_of(
         st.integers(0, 2**32 - 1).map(ipaddress.IPv4Address),

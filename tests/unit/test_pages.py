@@ -356,7 +356,7 @@ def test_hostile_text_stays_text(language: Language) -> None:
         assert "{{ 7*7 }}" in page or name in ("ask", "sent", "confirm", "out", "empty inbox"), name
 
 
-@settings(deadline=None, max_examples=40)  # two whole pages each
+@settings(max_examples=40)  # two whole pages each
 @given(st.text(max_size=40))
 def test_any_text_leaves_a_page_sound(text: str) -> None:
     found = detail.detail(handoff(text=text), explanation(text), history(text), reader("fa"))

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.reminders.delivery import fates
@@ -213,7 +213,6 @@ moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)).map(  # noq
 zones = st.sampled_from(["UTC", TEHRAN, "Europe/Berlin", "America/New_York", "Asia/Kathmandu"])
 
 
-@settings(deadline=None)
 @given(st.lists(quiet, max_size=3).map(tuple), zones, moments)
 def test_the_end_of_quiet_hours_is_later_and_not_quiet(
     hours: tuple[QuietHours, ...], zone: str, now: datetime
@@ -274,7 +273,6 @@ def follows(outcome: Later | Refused | Held, item: Pending, left: Any = CHANNELS
     return after(item, outcome, left, NOON, limits=LIMITS, chance=random.Random(7))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(0, 10**6), st.integers(0, 2**32))
 def test_retries_wait_longer_up_to_a_cap_and_end(attempts: int, ask: int, seed: int) -> None:
     item = Pending(reminder=reminder(), attempts=attempts, since=NOON)
@@ -415,7 +413,6 @@ def test_a_digest_says_what_it_holds_and_leaves_out_what_is_done() -> None:
     assert len(failed.new) == 2
 
 
-@settings(deadline=None)
 @given(
     st.builds(
         Recipient,

@@ -241,7 +241,7 @@ def open_at(calendar: Calendar, minute: datetime) -> bool:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(calendars, moments, st.integers(0, 2000))
 def test_between_is_the_number_of_open_minutes(
     calendar: Calendar, start: datetime, minutes: int
@@ -257,7 +257,7 @@ def test_between_is_the_number_of_open_minutes(
     assert abs(counted - walked * MINUTE) <= slack * MINUTE
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(calendars, moments, st.integers(-6000, 6000))
 def test_add_and_between_are_each_others_inverse(
     calendar: Calendar, start: datetime, minutes: int
@@ -269,7 +269,7 @@ def test_add_and_between_are_each_others_inverse(
         assert abs(between(calendar, start, nearer)) < abs(minutes * MINUTE)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @example(
     calendar=Calendar.weekly("UTC", {3: [(30, 30)], 4: [(0, 30)]}),
     start=at("2026-03-27T00:00"),
