@@ -21,11 +21,12 @@ async def system(tmp_path: Path) -> AsyncIterator[System]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def mongod(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedMongo]:
-    server = EmbeddedMongo(tmp_path_factory.mktemp("mongo"))
-    await server.start()
-    yield server
-    await server.stop()
+async def mongod() -> AsyncIterator[EmbeddedMongo]:
+    with tempfile.TemporaryDirectory() as folder:
+        server = EmbeddedMongo(Path(folder))
+        await server.start()
+        yield server
+        await server.stop()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
