@@ -25,7 +25,7 @@ from services.reporting.questions import (
     looked_up,
     stored,
 )
-from services.reporting.reading import Reading
+from services.reporting.reading import Look, Reading
 from services.reporting.repository import Repository
 from services.reporting.rights import Viewer
 
@@ -41,20 +41,37 @@ class Answers:
         self._reading = reading
         self._repository = repository
 
+    async def look(self) -> Look:
+        """What is stored now."""
+        return await self._reading.look()
+
     async def position(self) -> str:
         """Names all that is stored as it is now."""
-        return await self._repository.position()
+        return (await self.look()).position
+
+    async def live(self) -> str:
+        """The slot that is read from."""
+        return await self._repository.live()
 
     async def people(self) -> People:
         """The directory."""
-        return await self._reading.people()
+        return (await self.look()).people
 
     async def figure(
-        self, name: str, question: Question, viewer: Viewer, *, rolled: bool = False
+        self,
+        name: str,
+        question: Question,
+        viewer: Viewer,
+        *,
+        rolled: bool = False,
+        slot: str | None = None,
     ) -> list[Row]:
-        """A figure's rows that the viewer sees; `Hidden` when that would tell of others."""
+        """A figure's rows that the viewer sees; `Hidden` when that would tell of others.
+
+        `slot`: the live one, where it is known already.
+        """
         bounded = await self._bounded(FIGURES[name], question, viewer)
-        rows = await self._reading.figure(name, bounded, rolled=rolled)
+        rows = await self._reading.figure(name, bounded, rolled=rolled, slot=slot)
         return [row for row in rows if rights.seen(row, viewer)] if rolled else rows
 
     async def rows(

@@ -181,7 +181,7 @@ def build_router(answers: Answers, knows: Knows, say: Say) -> APIRouter:
         request: Request, name: str, wanted: Wanted, viewer: Viewer, shape: Shape
     ) -> Response:
         figure, question = _understood(name, wanted)
-        tag = await _tag(request, answers, viewer, shape)
+        tag = _tag(request, viewer, shape)
         if _is_known(request, tag):
             return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=_headers(tag))
         heads = _heads(figure, question, wanted.language, say)
@@ -239,7 +239,7 @@ def build_router(answers: Answers, knows: Knows, say: Say) -> APIRouter:
         _, question = _understood(name, wanted)
         with _told():
             after = asking.after(wanted.cursor, question.by)
-        tag = await _tag(request, answers, viewer, shape)
+        tag = _tag(request, viewer, shape)
         if _is_known(request, tag):
             return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=_headers(tag))
         rows = answers.rows(name, question, viewer, rolled=wanted.rolled, after=after)
@@ -362,10 +362,10 @@ def _shape(request: Request) -> Shape:
     return "xlsx" if XLSX in accepted else "json"
 
 
-async def _tag(request: Request, answers: Answers, viewer: Viewer, shape: Shape) -> str:
+def _tag(request: Request, viewer: Viewer, shape: Shape) -> str:
     """Of what is stored before it is read: an answer may be newer than it says, never older."""
     whose = "*" if viewer.whose is None else ",".join(sorted(viewer.whose))
-    seen = (await answers.position(), viewer.person_id, whose, request.url.query, shape)
+    seen = (request.state.look.position, viewer.person_id, whose, request.url.query, shape)
     return f'W/"{hashlib.sha256(repr(seen).encode()).hexdigest()[:32]}"'
 
 

@@ -46,19 +46,23 @@ class Doors:
         self.cookie = "__Host-tahvil-reporting" if secure else "tahvil_reporting"
 
     async def viewer(self, request: Request) -> Viewer:
-        """Whoever asks. Nobody: pages lead to handoff, everything else is 401."""
+        """Whoever asks. Nobody: pages lead to handoff, everything else is 401.
+
+        `request.state.look`: what was stored before anything is read for the answer.
+        """
         if request.headers.get("authorization"):
             credentials = await HTTPBasic(auto_error=False)(request)
             if not is_operator(credentials, self._password):
                 raise self._stranger(request)
+            request.state.look = await self._answers.look()
             request.state.viewer = viewer = Viewer()
             return viewer
         cookie = request.cookies.get(self.cookie)
         bearer = self._cookies.read(cookie, self._now()) if self._cookies and cookie else None
         if bearer is None:
             raise self._stranger(request)
-        people = await self._answers.people()
-        found = viewer_of(bearer.person_id, people, bearer.language)
+        request.state.look = look = await self._answers.look()
+        found = viewer_of(bearer.person_id, look.people, bearer.language)
         if found is None:  # leading elsewhere would lead back here for ever
             raise HTTPException(
                 status.HTTP_403_FORBIDDEN, "signed in at handoff, but the directory has nobody so"

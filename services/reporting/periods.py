@@ -1,6 +1,7 @@
 """Periods of budgets and targets, and the months of both calendars."""
 
 import re
+from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,7 +14,12 @@ GREGORIAN_YEARS = range(1700, 2400)
 """No year is in both, so a year says which calendar it is of."""
 
 _PERIOD = re.compile(r"(\d{4})(?:-(?:(\d\d)|[Qq]([1-4])|[Hh]([12])))?", re.ASCII)
+_DAY = timedelta(days=1)
 _DIGITS = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "01234567890123456789")
+
+
+Days = tuple[date | None, date | None]
+"""From a day to a day, both included; None: from the beginning, without end."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,10 +67,34 @@ def months(day: str) -> tuple[str, str]:
     return day[:7], f"{jalali.year:04d}-{jalali.month:02d}"
 
 
+def pieces(since: date | None, until: date | None) -> list[Days]:
+    """A time as its whole months and what it has of the months at its ends, in order."""
+    first = since and _month(since) + (since.day > 1)
+    last = until and _month(until) - (until.day < monthrange(until.year, until.month)[1])
+    if (first or _month(date.min)) > (last or _month(date.max)):
+        return [(since, until)]
+    begin = _first_day(first) if first else None
+    end = _first_day(last + 1) - _DAY if last and last < _month(date.max) else until
+    found: list[Days] = [(begin, end)]
+    if begin and begin != since:
+        found.insert(0, (since, begin - _DAY))
+    if end and end != until:
+        found.append((end + _DAY, until))
+    return found
+
+
 def jalali_day(year: int, month: int, day: int) -> date:
     """A day of the Jalali calendar; `ValueError` when there is none such."""
     found: date = JalaliDate(year, month, day).to_gregorian()  # type: ignore[no-untyped-call]
     return found
+
+
+def _month(day: date) -> int:
+    return day.year * 12 + day.month - 1
+
+
+def _first_day(month: int) -> date:
+    return date(month // 12, month % 12 + 1, 1)
 
 
 def _gregorian(year: int, month: int) -> date:

@@ -28,13 +28,22 @@ from services.reporting.questions import (
 from services.reporting.rates import Rates
 from services.reporting.repository import Repository
 from services.reporting.standing import Standing, standing
-from shared.contracts.topics import Topic
 
 Selling = Literal["opportunities", "deals"]
 """What counts for targets: opportunities won, or deals won."""
 
 _EVERYTHING = ("deal", "opportunity", "dispute", "satisfaction", "contact", "introduction",
                "spending", "transaction", "deadline")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was stored at a moment."""
+
+    position: str
+    """Names all of it."""
+    people: People
+    """The directory: everybody, those who left too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +84,16 @@ class Reading:
         return self._rates.currency if self._rates else None
 
     async def figure(
-        self, name: str, question: Question | None = None, *, rolled: bool = False
+        self,
+        name: str,
+        question: Question | None = None,
+        *,
+        rolled: bool = False,
+        slot: str | None = None,
     ) -> list[Row]:
         """A figure's rows, in the order of their dimensions; `Unanswerable` says what it lacks.
 
-        `rolled`: by manager, everybody with all those below.
+        `rolled`: by manager, everybody with all those below. `slot`: the live one, if it is known.
         """
         figure = FIGURES.get(name)
         if figure is None:
@@ -88,9 +102,9 @@ class Reading:
         by = tuple(question.by)
         fetched = (*by, *self._for_rates(figure, question))
         cube = cube_for(figure, question)
-        slot = await self._repository.live()
+        slot = slot or await self._repository.live()
         asked = (*by, *question.where)
-        people = await self.people() if rolled or asked != stored(asked) else {}
+        people = (await self.look()).people if rolled or asked != stored(asked) else {}
         time = _time_of(figure, by)
         rows = await self._repository.rows(
             slot,
@@ -107,12 +121,12 @@ class Reading:
             found = rolled_up(found, by, people)
         return balances(found, by, time, question.since) if time else found
 
-    async def people(self) -> People:
-        """Everybody in the directory, those who left too. Read anew when it has changed."""
-        position = await self._repository.position(Topic.DIRECTORY)
-        if self._known.position != position:
-            self._known = _Known(position, await self._people())
-        return self._known.people
+    async def look(self) -> Look:
+        """As of now. The directory is read anew when it has changed."""
+        position, of_directory = await self._repository.positions()
+        if self._known.position != of_directory:
+            self._known = _Known(of_directory, await self._people())
+        return Look(position, self._known.people)
 
     async def attainment(self, on: date | None = None) -> list[Attainment]:
         """All targets, or those that run on a day, the newest first, and how they stand."""

@@ -12,7 +12,7 @@ from services.reporting.domain import Fold, Shares
 from services.reporting.facts import Fact, Key, digest, micros
 from services.reporting.figures.catalogue import FIGURES, OF_STANDING
 from services.reporting.figures.declaration import Amount, Figure, Unit
-from services.reporting.periods import months
+from services.reporting.periods import Days, months, pieces
 from services.reporting.questions import Row, summed
 from services.reporting.told import SEPARATOR
 from shared.contracts.topics import Topic
@@ -168,18 +168,23 @@ class Repository:
         cube: int,
         by: Sequence[str],
         where: Mapping[str, Iterable[str]],
-        days: tuple[date | None, date | None] = (None, None),
+        days: Days = (None, None),
     ) -> list[Row]:
         """Sums of a figure's counters, from a day to a day. Rows that are nothing are there, too.
 
-        Whole months are summed from the months, which are few; else their days are looked at.
+        Whole months are summed from the months, which are few; of others the days are looked at.
         """
         by_day = {"day", "jalali_month"} & {*by}
         fields = [name for name in by if name not in by_day] + (["day"] if by_day else [])
-        pipeline = _sums(figure, cube, fields, where, days)
-        found = await aggregate(self._database[f"counters_{slot}"], pipeline)
-        rows = [_row(row, figure) for row in found]
-        return summed((_labelled(row, by) for row in rows), by) if by_day else rows
+        counters = self._database[f"counters_{slot}"]
+        parts = [days] if by_day else pieces(*days)
+        answers = await asyncio.gather(
+            *(aggregate(counters, _sums(figure, cube, fields, where, part)) for part in parts)
+        )
+        rows = [_row(row, figure) for found in answers for row in found]
+        if by_day:
+            return summed((_labelled(row, by) for row in rows), by)
+        return rows if len(parts) == 1 else summed(rows, by)
 
     async def stream(  # noqa: PLR0917
         self,
@@ -188,7 +193,7 @@ class Repository:
         cube: int,
         by: Sequence[str],
         where: Mapping[str, Iterable[str]],
-        days: tuple[date | None, date | None] = (None, None),
+        days: Days = (None, None),
         after: Sequence[str] | None = None,
     ) -> AsyncIterator[Row]:
         """Likewise one by one, in order, from behind these values on; none that is nothing.
@@ -221,15 +226,18 @@ class Repository:
         async for row in stream(self._database[f"facts_{slot}"], query, sort=[("_id", 1)]):
             yield to_fact(row)
 
-    async def position(self, of: Topic | None = None) -> str:
-        """Names all that is stored as it is now: it changes with every batch and rebuild.
+    async def positions(self) -> tuple[str, str]:
+        """Names of what is stored as it is now, and of what the directory has said so far.
 
-        `of`: only what was said on this topic.
+        The first changes with every batch and rebuild.
         """
-        live = await find(self._database["generations"], {"_id": "live"})
-        query = {"_id": {"$gte": f"{of}/", "$lt": f"{of}0"}} if of else {}
-        offsets = await find(self._database["offsets"], query, projection={"next": 1})
-        return digest(repr((live, sorted((row["_id"], row.get("next")) for row in offsets))))
+        live, offsets = await asyncio.gather(
+            find(self._database["generations"], {"_id": "live"}),
+            find(self._database["offsets"], {}, projection={"next": 1}),
+        )
+        reached = sorted((row["_id"], row.get("next")) for row in offsets)
+        of_directory = [one for one in reached if one[0].startswith(f"{Topic.DIRECTORY}/")]
+        return digest(repr((live, reached))), digest(repr((live, of_directory)))
 
     async def managed(self, slot: str, managers: Collection[str] | None) -> set[str]:
         """Ids of accounts that these people manage now; None: of all accounts."""
@@ -280,7 +288,7 @@ def _sums(
     cube: int,
     by: Sequence[str],
     where: Mapping[str, Iterable[str]],
-    days: tuple[date | None, date | None],
+    days: Days,
 ) -> list[Document]:
     since, until = days
     match: Document = {"figure": figure.name, "cube": cube}

@@ -8,6 +8,7 @@ import gettext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
@@ -29,7 +30,7 @@ _ISOLATE, _END = "\u2068", "\u2069"
 
 def undirected(text: str) -> str:
     """Without the characters that turn the direction of text."""
-    return text.translate(_DIRECTING)
+    return text if text.isascii() else text.translate(_DIRECTING)
 
 
 def isolated(text: str) -> Markup:
@@ -193,13 +194,16 @@ class Writer:
         return Markup('<time datetime="{}">{}</time>').format(stamp, text)
 
     def _decimal(self, number: int | Decimal, pattern: str) -> str:
-        return self.digits(
-            format_decimal(number, pattern, locale=self.language, numbering_system="default")
-        )
+        return self.digits(_written(number, pattern, self.language))
 
     def digits(self, text: str) -> str:
         """In the digits of the language."""
         return persian.numerals(text) if self.language == "fa" else text
+
+
+@lru_cache(maxsize=8192)  # a table says few numbers often, and each takes 40 us
+def _written(number: int | Decimal, pattern: str, language: Language) -> str:
+    return format_decimal(number, pattern, locale=language, numbering_system="default")
 
 
 def _filled(message: str, values: dict[str, Markup]) -> Markup:

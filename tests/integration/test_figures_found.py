@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from services.reporting.figures.catalogue import FIGURES
 from shared import mongo
 from shared.contracts.directory import Role
 from shared.contracts.event import EventData
@@ -78,7 +79,8 @@ async def test_pages_of_accounts_follow_each_other_to_the_end(house: Reports) ->
 
 
 async def test_a_managers_overview_reads_the_managers_counters_only(house: Reports) -> None:
-    everything = await mongo.find(house.database["counters_a"], {"figure": "deals", "cube": 1})
+    cube = FIGURES["deals"].cubes.index(("manager", "tier"))
+    everything = await mongo.find(house.database["counters_a"], {"figure": "deals", "cube": cube})
     assert len(everything) == TEAM
     for row in await looked(house, "m-3", "/pages?period=all"):
         assert "COLLSCAN" not in row["planSummary"]

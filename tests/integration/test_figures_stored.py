@@ -25,6 +25,7 @@ RANGES: tuple[dict[str, Any], ...] = (
     {"since": date(2017, 4, 2)},
     {"until": date(2017, 8, 17)},
     {"since": date(2017, 5, 9), "until": date(2017, 5, 9)},
+    {"since": date(2017, 3, 21), "until": date(2017, 9, 22)},
     {"where": {"manager": ["m1", "m9", "mia"]}},
 )
 

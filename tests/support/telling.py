@@ -19,7 +19,6 @@ from services.reporting.repository import WHEN
 from services.reporting.standing import standing
 from shared.contracts.event import Event, EventData
 from shared.contracts.registry import EVENTS
-from shared.contracts.topics import Topic
 from shared.working_time import Calendar
 
 WORLD = World(ZoneInfo("UTC"), Calendar.monday_to_friday("UTC"))
@@ -132,9 +131,9 @@ class Stored:
     async def live(self, _: Any = None) -> str:
         return "a"
 
-    async def position(self, of: Topic | None = None) -> str:
+    async def positions(self) -> tuple[str, str]:
         people = [fact for key, fact in self.facts_kept.items() if key.kind == "person"]
-        return repr(people) if of else str(len(self.facts_kept))
+        return str(len(self.facts_kept)), repr(people)
 
     async def facts(self, _: str, keys: Iterable[Key], __: Any = None) -> dict[Key, Fact]:
         return {key: self.facts_kept[key] for key in keys if key in self.facts_kept}

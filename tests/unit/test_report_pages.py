@@ -7,9 +7,10 @@ import pytest
 
 from services.reporting.health import Grade
 from services.reporting.pages import words
-from services.reporting.pages.parts import Filters, Reader, axis, choices, span
+from services.reporting.pages.parts import ROWS, Filters, Reader, axis, choices, span
+from services.reporting.pages.team import most
 from services.reporting.plans import State
-from services.reporting.questions import Person
+from services.reporting.questions import Person, Row
 from shared.pages.rendering import Pages
 from shared.passes import PASS_LIFE, Bearer, Passes, local
 
@@ -81,3 +82,18 @@ def test_a_pass_is_good_for_a_minute_and_for_one_purpose() -> None:
 @pytest.mark.parametrize("path", ["//evil", "https://evil", "/\\evil", "", "/a\nb"])
 def test_nobody_is_led_to_another_site(path: str) -> None:
     assert local(path) == "/"
+
+
+def test_of_a_large_team_those_are_shown_who_won_most() -> None:
+    deals = [
+        Row({"manager": who, "currency": currency}, {"count": 1, "amount": Decimal(amount)})
+        for who, currency, amount in [
+            *((f"m{n}", "EUR", n) for n in range(ROWS + 10)),
+            ("other", "USD", 9000),
+            ("-", "EUR", 9000),
+        ]
+    ]
+    shown = most(deals, "EUR", reader())
+    assert shown == [f"m{n}" for n in range(ROWS + 9, 9, -1)]
+    assert most(deals[:3], "EUR", reader()) == ["m2", "m1"], "who won nothing is not among them"
+    assert most(deals, None, reader()) == []

@@ -100,7 +100,7 @@ CUSTOMERS = (
             Measure("resolve_seconds", Unit.SECONDS, "time from coming to settling, by the clock"),
         ),
         always=("severity",),
-        cubes=(("manager",),),
+        cubes=((), ("manager",)),
         counting=_disputes,
     ),
     Figure(
@@ -114,7 +114,7 @@ CUSTOMERS = (
             Measure("opened_seconds", Unit.SECONDS, "sum of when they came, in seconds since 1970"),
         ),
         always=("severity",),
-        cubes=(("manager",), ("manager_now",)),
+        cubes=((), ("manager",), ("manager_now",)),
         balance=True,
         counting=_open_disputes,
     ),

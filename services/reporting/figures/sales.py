@@ -99,6 +99,7 @@ SALES = (
         measures=(COUNT, AMOUNT),
         always=("outcome", "currency"),
         cubes=(
+            (),
             ("salesperson",),
             ("manager", "tier"),
             ("industry", "tier"),  # before the next: of those that fit the first is read
@@ -117,7 +118,7 @@ SALES = (
         day="the day the account came to the manager, or left",
         of="account",
         measures=(Measure("accounts", Unit.COUNT, "how many accounts"),),
-        cubes=(("manager", "tier"), ("industry", "tier"), BY_PLACE),
+        cubes=(("tier",), ("manager", "tier"), ("industry", "tier"), BY_PLACE),
         balance=True,
         counting=_portfolio,
     ),
@@ -128,7 +129,7 @@ SALES = (
         of="opportunity",
         measures=(COUNT, AMOUNT),
         always=("state", "kind", "currency"),
-        cubes=(("manager",), ("manager_now",), ("product", "industry")),
+        cubes=((), ("manager",), ("manager_now",), ("product", "industry")),
         counting=_opportunities,
     ),
 )

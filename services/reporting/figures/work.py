@@ -178,7 +178,7 @@ WORK = (
         of="handoff",
         measures=(COUNT,),
         always=("waits_for",),
-        cubes=(("manager",),),
+        cubes=((), ("manager",)),
         balance=True,
         counting=_waiting,
     ),

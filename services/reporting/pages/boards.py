@@ -9,7 +9,8 @@ from typing import Any
 from services.reporting.answers import Answers
 from services.reporting.pages import account, deadlines, disputes, overview, targets, team
 from services.reporting.pages.account import AccountBoard
-from services.reporting.pages.parts import Board, Filters, Reader, Table, grouped, total
+from services.reporting.pages.parts import ROWS, Board, Filters, Reader, Table, grouped, total
+from services.reporting.periods import Days
 from services.reporting.questions import Question, Row, Unanswerable
 from services.reporting.questions import team as led
 from services.reporting.rights import Hidden, Viewer
@@ -49,8 +50,12 @@ class Boards:
     async def team(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """Account managers beside each other."""
         ask = _Asking(self._answers, viewer, reader, filters)
+        deals = await ask.figure("deals", "manager", "currency", where=_WON, money=True)
+        currency = filters.currency or main_currency(deals)
+        if len(most := team.most(deals, currency, reader)) == ROWS:
+            # Nobody else is shown. Of a large company those are most.
+            ask = _Asking(self._answers, viewer, reader, filters, frozenset(most))
         found = await _together(
-            deals=ask.figure("deals", "manager", "currency", where=_WON, money=True),
             accounts=ask.now("portfolio", "manager"),
             handovers=ask.figure("handovers", "manager"),
             promises=ask.figure("promises", "manager", "outcome"),
@@ -58,11 +63,7 @@ class Boards:
             disputes=ask.now("open_disputes", "manager_now", of="manager_now"),
             satisfaction=ask.figure("satisfaction", "manager_now", of="manager_now"),
         )
-        return team.team(
-            team.Seen(**found, currency=filters.currency or main_currency(found["deals"])),
-            reader,
-            filters,
-        )
+        return team.team(team.Seen(deals=deals, **found, currency=currency), reader, filters)
 
     async def deadlines(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """How deadlines are kept."""
@@ -145,11 +146,21 @@ class Boards:
 class _Asking:
     """Questions of one page."""
 
-    def __init__(self, answers: Answers, viewer: Viewer, reader: Reader, filters: Filters) -> None:
+    def __init__(
+        self,
+        answers: Answers,
+        viewer: Viewer,
+        reader: Reader,
+        filters: Filters,
+        about: frozenset[str] | None = None,
+    ) -> None:
+        """`about`: questions about these people only."""
         self._answers = answers
         self._viewer = viewer
         self._reader = reader
         self._filters = filters
+        self._about = about
+        self._slot: asyncio.Future[str] | None = None
 
     async def figure(
         self,
@@ -190,7 +201,7 @@ class _Asking:
         by: Sequence[str],
         of: str,
         where: Mapping[str, Sequence[str]] | None,
-        days: tuple[date | None, date | None],
+        days: Days,
         *,
         money: bool = False,
     ) -> list[Row]:
@@ -198,8 +209,12 @@ class _Asking:
         whose = self._viewer.whose
         if self._filters.manager:
             whose = frozenset(led(self._filters.manager, self._reader.people))
+        if self._about is not None:
+            whose = self._about if whose is None else self._about & whose
         if whose is not None:  # said here, one's own page is the page that others see of one
             conditions[of] = sorted(whose)
+        if self._slot is None:  # all questions of a page are answered from the same
+            self._slot = asyncio.ensure_future(self._answers.live())
         question = Question(
             by=by,
             where=conditions,
@@ -208,7 +223,7 @@ class _Asking:
             converted=money and self._answers.currency is not None,
         )
         try:
-            return await self._answers.figure(name, question, self._viewer)
+            return await self._answers.figure(name, question, self._viewer, slot=await self._slot)
         except Hidden:
             return []
         except Unanswerable:

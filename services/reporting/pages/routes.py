@@ -122,8 +122,7 @@ def _board(house: House, name: str, make: MakesBoard) -> Callable[..., Awaitable
         wanted: Annotated[Wanted, Query()],
         viewer: Annotated[Viewer, Depends(house.doors.viewer)],
     ) -> Response:
-        position = await house.answers.position()
-        reader, filters = await _asked(house, request, viewer, wanted)
+        reader, filters = _asked(house, request, viewer, wanted)
         return house.desk.response(
             request,
             viewer,
@@ -132,7 +131,7 @@ def _board(house: House, name: str, make: MakesBoard) -> Callable[..., Awaitable
             here=name,
             filters=filters,
             currencies=await house.boards.currencies(viewer),
-            position=position,
+            position=request.state.look.position,
             board=await make(viewer, reader, filters),
         )
 
@@ -146,7 +145,7 @@ def _accounts(router: APIRouter, house: House) -> None:
         wanted: Annotated[WantedAccounts, Query()],
         viewer: Annotated[Viewer, Depends(house.doors.viewer)],
     ) -> Response:
-        reader, filters = await _asked(house, request, viewer, wanted)
+        reader, filters = _asked(house, request, viewer, wanted)
         after = _place(wanted.after)
         table, goes_on = await house.boards.accounts(
             viewer, reader, filters, wanted.search.strip(), after
@@ -170,8 +169,7 @@ def _accounts(router: APIRouter, house: House) -> None:
         id: Id,  # noqa: A002 - as in the address
         viewer: Annotated[Viewer, Depends(house.doors.viewer)],
     ) -> Response:
-        position = await house.answers.position()
-        reader = house.desk.reader(request, viewer, await house.answers.people())
+        reader = house.desk.reader(request, viewer, request.state.look.people)
         found = await house.boards.account(id, viewer, reader)
         if found is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND)
@@ -181,7 +179,7 @@ def _accounts(router: APIRouter, house: House) -> None:
             "account.html",
             reader,
             here="accounts",
-            position=position,
+            position=request.state.look.position,
             account=found,
             account_id=id,
             board=found.board,
@@ -196,11 +194,11 @@ def _live(router: APIRouter, house: House) -> None:
         return StreamingResponse(events, media_type="text/event-stream")
 
 
-async def _asked(
+def _asked(
     house: House, request: Request, viewer: Viewer, wanted: Wanted
 ) -> tuple[Reader, Filters]:
     """Nothing said: this year. 404 for people whose figures the viewer does not see."""
-    reader = house.desk.reader(request, viewer, await house.answers.people())
+    reader = house.desk.reader(request, viewer, request.state.look.people)
     period = wanted.period or next(iter(choices(reader)))
     if wanted.manager and not viewer.sees(wanted.manager):
         raise HTTPException(status.HTTP_404_NOT_FOUND)

@@ -16,6 +16,7 @@ from services.reporting.pages.parts import (
     Series,
     Table,
     figure,
+    grouped,
     numbers,
     of_each,
     rest,
@@ -58,6 +59,16 @@ def team(seen: Seen, reader: Reader, filters: Filters) -> Board:
         charts=_charts(dict(list(shown.items())[:MOST]), seen.currency, reader, filters),
         tables=[_table(shown, rest(people, reader), reader, filters)],
     )
+
+
+def most(deals: Sequence[Row], currency: str | None, reader: Reader) -> list[str]:
+    """Those who won most, as many as the table has room for; of who won anything."""
+    won = {
+        person: value
+        for person, rows in grouped(deals, "manager").items()
+        if person != NONE and (value := total(rows, "amount", currency=currency or NONE)) > 0
+    }
+    return sorted(won, key=lambda one: (-won[one], reader.plain_name(one)))[:ROWS]
 
 
 def _people(seen: Seen, reader: Reader) -> dict[str, Seen]:
