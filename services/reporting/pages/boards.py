@@ -9,7 +9,16 @@ from typing import Any
 from services.reporting.answers import Answers
 from services.reporting.pages import account, deadlines, disputes, overview, targets, team
 from services.reporting.pages.account import AccountBoard
-from services.reporting.pages.parts import ROWS, Board, Filters, Reader, Table, grouped, total
+from services.reporting.pages.parts import (
+    ROWS,
+    Board,
+    Filters,
+    Reader,
+    Table,
+    foremost,
+    grouped,
+    total,
+)
 from services.reporting.periods import Days
 from services.reporting.questions import Question, Row, Unanswerable
 from services.reporting.questions import team as led
@@ -67,15 +76,17 @@ class Boards:
 
     async def deadlines(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """How deadlines are kept."""
-        ask = _Asking(self._answers, viewer, reader, filters)
+        ask = of_shown = _Asking(self._answers, viewer, reader, filters)
+        overdue = await ask.overdue("manager")
+        if len(first := foremost(overdue, "manager", reader)) == ROWS:
+            of_shown = _Asking(self._answers, viewer, reader, filters, frozenset(first))
         found = await _together(
             months=ask.figure("promises", "outcome", reader.month),
-            managers=ask.figure("promises", "manager", "outcome"),
-            overdue=ask.overdue("manager"),
+            managers=of_shown.figure("promises", "manager", "outcome"),
             soon=ask.soon("manager"),
             steps=ask.figure("promises", "step", "outcome"),
         )
-        return deadlines.deadlines(deadlines.Seen(**found), reader, filters)
+        return deadlines.deadlines(deadlines.Seen(overdue=overdue, **found), reader, filters)
 
     async def disputes(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """What is open, what comes, what is settled."""

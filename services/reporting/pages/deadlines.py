@@ -16,6 +16,7 @@ from services.reporting.pages.parts import (
     Tile,
     axis,
     figure,
+    foremost,
     grouped,
     numbers,
     of_each,
@@ -121,8 +122,11 @@ def _steps(seen: Seen, reader: Reader) -> list[Chart]:
 
 def _table(seen: Seen, reader: Reader, filters: Filters) -> Table:
     say = reader.writer.say
-    people = of_each(seen, **dict.fromkeys(("managers", "overdue", "soon"), "manager"))
+    first = foremost(seen.overdue, "manager", reader)
+    among = first if len(first) == ROWS else None
+    people = of_each(seen, among, **dict.fromkeys(("managers", "overdue", "soon"), "manager"))
     order = sorted(people, key=lambda one: (-total(people[one].overdue), reader.plain_name(one)))
+    number = len(grouped(seen.overdue, "manager")) if among else len(order)
     return Table(
         title=say("By account manager"),
         heads=[
@@ -135,7 +139,7 @@ def _table(seen: Seen, reader: Reader, filters: Filters) -> Table:
             say("At risk"),
         ],
         rows=[_row(people[one], one, reader, filters) for one in order[:ROWS]],
-        rest=rest(people, reader),
+        rest=rest(number, reader),
         empty=_none(reader),
         export="/figures/promises.xlsx?by=manager&by=outcome",
     )

@@ -10,13 +10,14 @@ import structlog
 from fastapi import HTTPException, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from markupsafe import Markup
 
 from services.reporting.pages.parts import Filters, Reader, choices
 from services.reporting.questions import People
 from services.reporting.rights import Viewer
 from shared.contracts.directory import Role
 from shared.errors import Transient
-from shared.pages.catalog import N_
+from shared.pages.catalog import N_, Language
 from shared.pages.rendering import Frame, Pages
 from shared.pages.requests import language_of, led, paged, reads_pages
 from shared.pages.writing import undirected
@@ -70,6 +71,9 @@ class Desk:
         self._zone = zone
         self._now = now
         self.static = pages.static
+        self._people: People = {}
+        self._options: dict[tuple[frozenset[str] | None, Language], Markup] = {}
+        """Whom viewers of these can choose among these people."""
 
     def reader(self, request: Request, viewer: Viewer | None, people: People) -> Reader:
         """Whoever asks, as a reader. Days are the company's, as figures are."""
@@ -113,7 +117,7 @@ class Desk:
             reader=reader,
             filters=filters or Filters(),
             periods=choices(reader),
-            managers=_managers(viewer, reader),
+            managers=self._managers(viewer, reader, filters.manager if filters else None),
             currencies=currencies,
             **content,
         )
@@ -127,6 +131,23 @@ class Desk:
         return self.response(
             request, viewer, "error.html", reader, code=code, title=say(title), words=say(words)
         )
+
+    def _managers(self, viewer: Viewer | None, reader: Reader, chosen: str | None) -> Markup:
+        """Whose figures can be chosen; nothing for who has nobody below.
+
+        Five hundred options are a third of the work of a page, and change with the directory only.
+        """
+        if viewer is None or not viewer.leads:
+            return Markup()
+        if self._people is not reader.people:
+            self._people, self._options = reader.people, {}
+        key = (viewer.whose, reader.writer.language)
+        if key not in self._options:
+            self._options[key] = _options(viewer, reader)
+        if not chosen:
+            return self._options[key]
+        value = Markup('value="{}"').format(chosen)
+        return self._options[key].replace(value, value + Markup(" selected"))
 
     def route_class(self) -> type[APIRoute]:
         """Routes whose errors are pages."""
@@ -150,14 +171,14 @@ class Desk:
                 return self.error(request, status.HTTP_500_INTERNAL_SERVER_ERROR)
 
 
-def _managers(viewer: Viewer | None, reader: Reader) -> list[tuple[str, str]]:
-    """Whose figures can be chosen, by name; nobody to choose for who has nobody below."""
-    if viewer is None or not viewer.leads:
-        return []
+def _options(viewer: Viewer, reader: Reader) -> Markup:
+    """By name."""
     wanted = {Role.ACCOUNT_MANAGER, Role.HEAD}
     found = [
-        (person_id, undirected(person.name))
+        (reader.plain_name(person_id), person_id)
         for person_id, person in reader.people.items()
         if viewer.sees(person_id) and wanted & {*person.roles}
     ]
-    return sorted(found, key=lambda one: (one[1].casefold(), one[0]))
+    option = Markup('<option value="{}">{}</option>\n')
+    order = sorted(found, key=lambda one: (one[0].casefold(), one[1]))
+    return Markup().join(option.format(code, undirected(name)) for name, code in order)

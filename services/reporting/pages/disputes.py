@@ -129,7 +129,7 @@ def _table(seen: Seen, reader: Reader, filters: Filters) -> Table:
             say("Open for, on average"),
         ],
         rows=[_row(by_manager[one], one, reader, filters) for one in shown[:ROWS]],
-        rest=rest(shown, reader),
+        rest=rest(len(shown), reader),
         empty=_none(reader),
         export="/figures/open_disputes.xlsx?by=manager_now&by=severity",
     )

@@ -1,6 +1,6 @@
 """What pages are made of: tiles, charts and tables; and how a reader reads numbers. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -158,6 +158,11 @@ class Cell:
     percent: int | None = None
     """0 to 100 and above: shown as a bar, too."""
 
+    @property
+    def bare(self) -> bool:
+        """Whether it is its text and nothing else."""
+        return self.tone == "plain" and self.href is None and self.percent is None
+
 
 def signed(reader: Reader, value: int | Decimal, currency: str | None = None) -> str:
     """A change, with its sign before it in every direction of writing."""
@@ -265,14 +270,14 @@ class Board:
 
 def total(rows: Iterable[Row], measure: str = "count", **where: str) -> Decimal:
     """Sum of a measure over the rows with these values."""
-    return sum(
-        (
-            Decimal(row.measures[measure])
-            for row in rows
-            if all(row.by.get(name) == value for name, value in where.items())
-        ),
-        Decimal(0),
-    )
+    found = Decimal(0)
+    for row in rows:  # a page asks for a thousand sums
+        for name, value in where.items():
+            if row.by.get(name) != value:
+                break
+        else:
+            found += row.measures[measure]
+    return found
 
 
 def grouped(rows: Iterable[Row], name: str) -> dict[str, list[Row]]:
@@ -283,19 +288,37 @@ def grouped(rows: Iterable[Row], name: str) -> dict[str, list[Row]]:
     return found
 
 
-def of_each(seen: Seen, **by: str) -> dict[str, Seen]:
-    """By person: the same with the rows that are the person's. `by`: whose a field's rows are."""
+def foremost(
+    rows: Iterable[Row], person: str, reader: Reader, measure: str = "count", **where: str
+) -> list[str]:
+    """Who has most of a measure, as many as a table has room for; nobody who has none.
+
+    `person`: the dimension that says who.
+    """
+    has = {
+        one: value
+        for one, own in grouped(rows, person).items()
+        if one != NONE and (value := total(own, measure, **where)) > 0
+    }
+    return sorted(has, key=lambda one: (-has[one], reader.plain_name(one)))[:ROWS]
+
+
+def of_each(seen: Seen, among: Collection[str] | None = None, **by: str) -> dict[str, Seen]:
+    """By person: the same with the rows that are the person's. `by`: whose a field's rows are.
+
+    `among`: of these people only, in this order.
+    """
     found = {name: grouped(getattr(seen, name), person) for name, person in by.items()}
     people = {person for rows in found.values() for person in rows} - {NONE}
     return {
         person: replace(seen, **{name: rows.get(person, ()) for name, rows in found.items()})
-        for person in people
+        for person in (people if among is None else among)
     }
 
 
-def rest(people: Sized, reader: Reader) -> Markup | None:
-    """What is said of those whom a table of `ROWS` leaves out."""
-    more = len(people) - ROWS
+def rest(people: int, reader: Reader) -> Markup | None:
+    """What is said of those whom a table of `ROWS` leaves out, of so many."""
+    more = people - ROWS
     if more <= 0:
         return None
     return reader.writer.say_many(

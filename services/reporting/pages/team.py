@@ -16,6 +16,7 @@ from services.reporting.pages.parts import (
     Series,
     Table,
     figure,
+    foremost,
     grouped,
     numbers,
     of_each,
@@ -48,8 +49,7 @@ class Seen:
 
 def team(seen: Seen, reader: Reader, filters: Filters) -> Board:
     """The page."""
-    people = _people(seen, reader)
-    shown = dict(list(people.items())[:ROWS])
+    shown, people = _people(seen, reader)
     return Board(
         title=reader.writer.say("Team"),
         lead=reader.writer.say(
@@ -62,22 +62,20 @@ def team(seen: Seen, reader: Reader, filters: Filters) -> Board:
 
 
 def most(deals: Sequence[Row], currency: str | None, reader: Reader) -> list[str]:
-    """Those who won most, as many as the table has room for; of who won anything."""
-    won = {
-        person: value
-        for person, rows in grouped(deals, "manager").items()
-        if person != NONE and (value := total(rows, "amount", currency=currency or NONE)) > 0
-    }
-    return sorted(won, key=lambda one: (-won[one], reader.plain_name(one)))[:ROWS]
+    """Who won most."""
+    return foremost(deals, "manager", reader, "amount", currency=currency or NONE)
 
 
-def _people(seen: Seen, reader: Reader) -> dict[str, Seen]:
-    """What is everybody's who has anything, of who won most first."""
+def _people(seen: Seen, reader: Reader) -> tuple[dict[str, Seen], int]:
+    """What is theirs who won most; and how many have anything."""
+    first = most(seen.deals, seen.currency, reader)
     now = {"disputes": "manager_now", "satisfaction": "manager_now"}
     before = dict.fromkeys(("deals", "accounts", "handovers", "promises", "overdue"), "manager")
+    if len(first) == ROWS:
+        return of_each(seen, first, **before, **now), len(grouped(seen.deals, "manager"))
     found = of_each(seen, **before, **now)
     order = sorted(found, key=lambda one: (-_won(found[one]), reader.plain_name(one)))
-    return {one: found[one] for one in order}
+    return {one: found[one] for one in order[:ROWS]}, len(order)
 
 
 def _won(own: Seen) -> Decimal:
