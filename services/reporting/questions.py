@@ -55,6 +55,8 @@ class Person:
     """Where the directory says one; none: that of the company's calendar."""
     hours: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """The own working week, by day; none: the company's."""
+    mutes: frozenset[str] = frozenset()
+    """What of figures the person is not told, as the directory names it."""
 
 
 People = Mapping[str, Person]

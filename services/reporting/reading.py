@@ -245,6 +245,7 @@ class Reading:
                 language=fact.get("language") or "en",
                 time_zone=fact.get("time_zone"),
                 hours=tuple((day, tuple(ranges)) for day, ranges in fact.get("hours") or ()),
+                mutes=frozenset(fact.get("mutes") or ()),
             )
             for key, fact in (await self._repository.of_kind(slot, "person")).items()
         }

@@ -157,6 +157,8 @@ class Telling:
                 continue
             habits = self._habits(person)
             for rhythm in self._rhythms:
+                if f"{rhythm}-digest" in person.mutes:
+                    continue
                 span = due(rhythm, habits, self._reading.world.zone, now)
                 before = told.get(person_id, {}).get(rhythm)
                 if before is None:
@@ -265,6 +267,8 @@ class Telling:
         self, look: Look, watched: Watched, people: People, names: Mapping[str, str], now: datetime
     ) -> Iterable[NotificationRequested]:
         for to in told_to(look.manager, people):
+            if f"{look.about}-alert" in people[to].mutes:
+                continue
             letter = alert(look, self._reader(people[to], people, now), names, self._address)
             yield _said(derived("alert", look.id, str(watched.turn), to), to, "alert", letter)
 

@@ -314,6 +314,41 @@ async def test_who_comes_later_or_leaves(office: Reports) -> None:
     assert await telling(office, digests="none").look() == 0
 
 
+async def test_nobody_is_told_what_the_directory_says_the_person_mutes(office: Reports) -> None:
+    replica = telling(office)
+    await replica.look()
+    hana: dict[str, Any] = {"roles": ("head",), "reports_to": "boss"}
+    await office.say(
+        manager("mia", reports_to="hana", mutes=("weekly-digest",)),
+        manager("hana", mutes=("monthly-digest", "weekly-digest", "budget-alert"), **hana),
+        at=NOW + timedelta(seconds=1),
+    )
+    await forget(office, weekly="2020-01-05", monthly="2020-01-31")
+    await replica.look()
+    both = {"weekly-digest", "monthly-digest"}
+    expected = {("mia", "monthly-digest")} | {(who, kind) for who in ("reza", "boss")
+                                              for kind in both}  # fmt: skip
+    assert {(one.recipient_id, one.kind) for one in await said(office)} == expected
+
+    await office.say(
+        say("budget.set", NOW, account_id="acme", period=str(NOW.year), amount=EUR).data,
+        say("budget.spent", NOW, account_id="acme", spending_id="s", amount=EUR).data,
+        say("satisfaction.recorded", NOW, account_id="acme", score=20).data,
+    )
+    await replica.look()
+    alerts = [(m.recipient_id, m.title) for m in await said(office) if m.kind == "alert"]
+    assert sorted(alerts) == [
+        ("hana", "Satisfaction is low: Account acme"),
+        ("mia", "Budget used up: Account acme"),
+        ("mia", "Satisfaction is low: Account acme"),
+    ]
+
+    await office.say(manager("hana", **hana), at=NOW + timedelta(seconds=2))
+    assert await replica.look() == 2
+    digests = {(m.recipient_id, m.kind) for m in await said(office) if m.kind != "alert"}
+    assert digests - expected == {("hana", kind) for kind in both}, "the latest of each"
+
+
 async def test_alerts_come_once_and_again_after_they_were_good(office: Reports) -> None:
     replicas = [telling(office, digests="none") for _ in range(3)]
 
