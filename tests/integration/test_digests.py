@@ -28,6 +28,7 @@ from shared.contracts.notifications import NotificationRequested
 from shared.outbox import Outbox, Row
 from shared.pages.rendering import Pages
 from shared.relay import Relay
+from shared.working_time import Calendar, Calendars
 from tahvil.demo import plain_text, read_mails
 from tests.support.builders import deal, event, manager
 from tests.support.reporting import Nowhere, Reports, reports
@@ -221,7 +222,12 @@ class Kept(Relay):
 
 
 def telling(
-    office: Reports, answers: type[Answers] = Answers, *, left: int = 0, **changes: Any
+    office: Reports,
+    answers: type[Answers] = Answers,
+    *,
+    left: int = 0,
+    calendars: Calendars | None = None,
+    **changes: Any,
 ) -> Telling:
     """A replica."""
 
@@ -239,6 +245,7 @@ def telling(
         pages=Pages("services.reporting.pages", scripts=True),
         outbox=outbox,
         relay=Kept(outbox, Nowhere()),
+        calendars=calendars or Calendars(company=WORLD.calendar),
         rhythms=known.rhythms,
         limits=known.limits(),
         address="https://reports.example.com/",
@@ -347,6 +354,21 @@ async def test_nobody_is_told_what_the_directory_says_the_person_mutes(office: R
     assert await replica.look() == 2
     digests = {(m.recipient_id, m.kind) for m in await said(office) if m.kind != "alert"}
     assert digests - expected == {("hana", kind) for kind in both}, "the latest of each"
+
+
+async def test_a_week_is_that_of_the_calendar_that_the_directory_names(office: Reports) -> None:
+    """People work from Saturday to Wednesday by the name of a calendar, or in a team that does."""
+    iran = Calendar.saturday_to_wednesday()
+    calendars = Calendars(
+        company=WORLD.calendar, named={"iran": iran}, teams={"Sales Iran": "iran"}
+    )
+    await office.say(manager("sara", calendar="iran"), manager("dara", team="Sales Iran"))
+    await telling(office, calendars=calendars, digests="weekly").look()
+    rows = office.database["digests"].find()
+    last = {row["_id"]: date.fromisoformat(row["weekly"]).strftime("%a") async for row in rows}
+    assert last == dict.fromkeys(("mia", "reza", "hana", "boss", "idle"), "Sun") | {
+        "sara": "Fri", "dara": "Fri"
+    }  # fmt: skip
 
 
 async def test_alerts_come_once_and_again_after_they_were_good(office: Reports) -> None:
