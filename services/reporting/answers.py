@@ -3,7 +3,7 @@
 Everything that shows figures to a person goes through here.
 """
 
-from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -178,6 +178,37 @@ class Answers:
             return question
         own = await self.own_accounts(viewer) if name == rights.ACCOUNT else viewer.whose or ()
         return rights.bounded(question, name, own)
+
+
+class Asking:
+    """Questions about people whom a viewer sees, as their own pages ask them."""
+
+    def __init__(
+        self, answers: Answers, viewer: Viewer, whose: Collection[str] | None = None
+    ) -> None:
+        """`whose`: some whom the viewer sees; None: all of them."""
+        self._answers = answers
+        self._viewer = viewer
+        self._whose = viewer.whose if whose is None else whose
+
+    async def rows(
+        self,
+        name: str,
+        by: Sequence[str],
+        days: tuple[date | None, date | None] = (None, None),
+        of: str = "manager",
+        where: Mapping[str, Collection[str]] | None = None,
+        *,
+        converted: bool = False,
+    ) -> list[Row]:
+        """A figure's rows. `of`: by which dimension it is somebody's."""
+        conditions = dict(where or {})
+        if self._whose is not None:  # said here, one's own page is the page that others see of one
+            conditions[of] = sorted(self._whose)
+        question = Question(
+            by=by, where=conditions, since=days[0], until=days[1], converted=converted
+        )
+        return await self._answers.figure(name, question, self._viewer)
 
 
 def _plain(figure: Figure, question: Question) -> bool:

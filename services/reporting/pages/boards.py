@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
 
-from services.reporting.answers import Answers
+from services.reporting.answers import Answers, Asking
 from services.reporting.pages import account, deadlines, disputes, overview, targets, team
 from services.reporting.pages.account import AccountBoard
 from services.reporting.pages.parts import Board, Filters, Reader, Table, grouped, total
@@ -143,13 +142,14 @@ class Boards:
 
 
 class _Asking:
-    """Questions of one page."""
+    """Questions of one page: of its time, and its people."""
 
     def __init__(self, answers: Answers, viewer: Viewer, reader: Reader, filters: Filters) -> None:
         self._answers = answers
-        self._viewer = viewer
         self._reader = reader
         self._filters = filters
+        whose = led(filters.manager, reader.people) if filters.manager else None
+        self._ask = Asking(answers, viewer, whose)
 
     async def figure(
         self,
@@ -194,25 +194,13 @@ class _Asking:
         *,
         money: bool = False,
     ) -> list[Row]:
-        conditions: dict[str, Any] = dict(where or {})
-        whose = self._viewer.whose
-        if self._filters.manager:
-            whose = frozenset(led(self._filters.manager, self._reader.people))
-        if whose is not None:  # said here, one's own page is the page that others see of one
-            conditions[of] = sorted(whose)
-        question = Question(
-            by=by,
-            where=conditions,
-            since=days[0],
-            until=days[1],
-            converted=money and self._answers.currency is not None,
-        )
+        converted = money and self._answers.currency is not None
         try:
-            return await self._answers.figure(name, question, self._viewer)
+            return await self._ask.rows(name, by, days, of, where, converted=converted)
         except Hidden:
             return []
         except Unanswerable:
-            if not question.converted:
+            if not converted:
                 return []
             # a rate is missing: each currency by itself says more than nothing
             return await self._rows(name, by, of, where, days)
