@@ -1,9 +1,13 @@
 """YAML files whose faults are told by their lines: read as nodes, each of which knows its own."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from shared.errors import Misconfigured
 
 LARGEST = 256 * 1024
 """Characters of a file."""
@@ -18,6 +22,19 @@ class Unread(Exception):
         super().__init__(reason)
         self.reason = reason
         self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Lined:
+    """What a file of fields and their values says, and on which line."""
+
+    file: Path
+    content: Mapping[str, Any]
+    root: yaml.MappingNode
+
+    def where(self, place: Sequence[str | int]) -> str:
+        """File, line and dotted name of a place."""
+        return f"{_at(self.file, _find(self.root, place))}: {'.'.join(map(str, place))}"
 
 
 def line(node: yaml.Node) -> int:
@@ -53,6 +70,23 @@ def content(node: yaml.Node) -> Any:
         loader.dispose()
 
 
+def read(file: Path) -> Lined:
+    """Read a file of fields and their values; `Misconfigured` names file, line and reason."""
+    try:
+        node = compose(file)
+        if not isinstance(node, yaml.MappingNode):
+            raise Misconfigured(f"{file}: write fields and their values")
+        _check(file, node)
+        return Lined(file, content(node), node)
+    except OSError as error:
+        raise Misconfigured(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{file}: is not UTF-8 text") from None
+    except Unread as error:
+        where = f"{file}, line {error.line}" if error.line else str(file)
+        raise Misconfigured(f"{where}: {error.reason}") from None
+
+
 def _bounded(node: yaml.Node, inside: tuple[yaml.Node, ...], left: list[int]) -> None:
     left[0] -= 1
     if node in inside or left[0] < 0:
@@ -75,3 +109,39 @@ def _unread(error: Exception) -> Unread:
         at = error.problem_mark.line + 1 if error.problem_mark else 1
         return Unread(f"is not YAML: {error.problem}", at)
     return Unread(f"is not YAML: {str(error)[:200]}")
+
+
+def _check(file: Path, node: yaml.Node) -> None:
+    """Refuse what YAML allows and nobody means: names twice, or that are no texts."""
+    if isinstance(node, yaml.MappingNode):
+        names: set[str] = set()
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise Misconfigured(f"{_at(file, key)}: a name must be a text")
+            if key.value in names:
+                raise Misconfigured(f"{_at(file, key)}: {key.value}: stands there twice")
+            names.add(key.value)
+            _check(file, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _check(file, value)
+
+
+def _find(node: yaml.Node, place: Sequence[str | int]) -> yaml.Node:
+    """Where a place begins, a field with its name; or the innermost on the way to it."""
+    shown = node
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            found = [pair for pair in node.value if pair[0].value == str(part)]
+            if not found:
+                break
+            shown, node = found[0]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            shown = node = node.value[part]
+        else:
+            break
+    return shown
+
+
+def _at(file: Path, node: yaml.Node) -> str:
+    return f"{file}, line {line(node)}"

@@ -284,17 +284,31 @@ def unpack(packed: bytes) -> list[Any]:
 
 
 async def index(collection: Collection, models: Sequence[IndexModel]) -> None:
-    """Make indexes that are not there. How long documents are kept follows the setting."""
-    for model in models:
-        try:
-            await collection.create_indexes([model])
-        except OperationFailure as error:
-            wanted = model.document
-            if error.code != _INDEX_OPTIONS_CONFLICT or "expireAfterSeconds" not in wanted:
-                raise
-            kept = {"expireAfterSeconds": wanted["expireAfterSeconds"]}
-            change = {"keyPattern": wanted["key"], **kept}
-            await collection.database.command("collMod", collection.name, index=change)
+    """Make indexes that are not there. How long documents are kept follows the setting.
+
+    One call for a collection: each costs a service that starts a round trip, and of those that
+    are all there MongoDB says so at once.
+    """
+    try:
+        if models:
+            await collection.create_indexes(list(models))
+    except OperationFailure as error:
+        if error.code != _INDEX_OPTIONS_CONFLICT:
+            raise
+        for model in models:  # which of them it is MongoDB says in words only
+            await _index(collection, model)
+
+
+async def _index(collection: Collection, model: IndexModel) -> None:
+    try:
+        await collection.create_indexes([model])
+    except OperationFailure as error:
+        wanted = model.document
+        if error.code != _INDEX_OPTIONS_CONFLICT or "expireAfterSeconds" not in wanted:
+            raise
+        kept = {"expireAfterSeconds": wanted["expireAfterSeconds"]}
+        change = {"keyPattern": wanted["key"], **kept}
+        await collection.database.command("collMod", collection.name, index=change)
 
 
 async def drop_collection(database: Database, name: str) -> None:

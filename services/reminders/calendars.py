@@ -1,51 +1,17 @@
-"""Whose working time it is: a person's own, the team's, the company's."""
+"""Waits in somebody's working time."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from services.reminders.people import Person
 from services.reminders.policies import Wait
 from shared import working_time
-from shared.contracts.ids import derived
-from shared.working_time import Calendar, personal
+from shared.working_time import Calendar
 
 Interval = tuple[datetime, datetime]
 
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 """What lies outside is put here: a wait that ends after the year 9999 never ends."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calendars:
-    """The calendars of a company. The directory says who is in which team."""
-
-    company: Calendar = field(default_factory=lambda: Calendar.monday_to_friday("UTC"))
-    named: Mapping[str, Calendar] = field(default_factory=dict)
-    teams: Mapping[str, str] = field(default_factory=dict)
-    """Team to name of its calendar."""
-
-    def of(self, person: Person | None) -> Calendar:
-        """The nearest calendar: own hours, own calendar, the team's, the company's.
-
-        It is read in the person's own time zone where the directory says one. Own hours keep the
-        holidays of the calendar they replace.
-        """
-        if person is None:
-            return self.company
-        team = self.teams.get(person.team or "", "")
-        calendar = self.named.get(person.calendar or "") or self.named.get(team) or self.company
-        hours = tuple(sorted(person.hours.items())) if person.hours else None
-        if hours is None and person.time_zone in (None, calendar.time_zone):
-            return calendar
-        return personal(calendar, person.time_zone, hours)
-
-    @property
-    def digest(self) -> str:
-        """Another one for every other content."""
-        content = [repr((name, calendar)) for name, calendar in sorted(self.named.items())]
-        return derived("calendars", repr(self.company), repr(sorted(self.teams.items())), *content)
 
 
 def later(

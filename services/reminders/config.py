@@ -8,7 +8,6 @@ from pydantic import AnyHttpUrl, Field, SecretStr
 from pydantic_settings import BaseSettings
 
 from services.reminders import files
-from services.reminders.calendars import Calendars
 from services.reminders.policies import Policies, standard
 from services.reminders.tokens import Links
 from services.reminders.world import World
@@ -17,6 +16,8 @@ from shared.config import KafkaSettings, ServiceSettings
 from shared.contracts.values import Email
 from shared.signing import Keys, split
 from shared.smtp import SmtpSettings
+from shared.working_time import Calendars
+from shared.working_time.file import read_calendars
 
 
 class RulesSettings(BaseSettings):
@@ -45,7 +46,7 @@ class RulesSettings(BaseSettings):
     def world(self) -> World:
         """The rules as the domain takes them; `Misconfigured` names file, line and field."""
         return World(
-            calendars=files.calendars(self.calendars) if self.calendars else Calendars(),
+            calendars=read_calendars(self.calendars) if self.calendars else Calendars(),
             policies=files.policies(self.policies) if self.policies else Policies(),
             otherwise=standard(self.remind_before),
             stale_after=self.stale_after,

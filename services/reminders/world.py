@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.reminders.calendars import Calendars
 from services.reminders.domain import Deadline
 from services.reminders.people import Person, above, first_with
 from services.reminders.policies import Named, Policies, Policy, Target, standard
 from shared.contracts.directory import Role
+from shared.working_time import Calendars
 
 _UP = {"head": Role.HEAD, "company_manager": Role.COMPANY_MANAGER}
 

@@ -3,7 +3,8 @@
 Everything that shows figures to a person goes through here.
 """
 
-from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -14,6 +15,7 @@ from services.reporting.figures.catalogue import FIGURES
 from services.reporting.figures.declaration import Figure
 from services.reporting.issues import Span
 from services.reporting.movers import Counted, Shares
+from services.reporting.periods import Days
 from services.reporting.plans import Attainment, Spent
 from services.reporting.questions import (
     JOINED,
@@ -195,6 +197,40 @@ class Answers:
             return question
         own = await self.own_accounts(viewer) if name == rights.ACCOUNT else viewer.whose or ()
         return rights.bounded(question, name, own)
+
+
+class Asking:
+    """Questions about people whom a viewer sees, as their own pages ask them."""
+
+    def __init__(
+        self, answers: Answers, viewer: Viewer, whose: Collection[str] | None = None
+    ) -> None:
+        """`whose`: some whom the viewer sees; None: all of them."""
+        self._answers = answers
+        self._viewer = viewer
+        self._whose = viewer.whose if whose is None else whose
+        self._slot: asyncio.Future[str] | None = None
+
+    async def rows(
+        self,
+        name: str,
+        by: Sequence[str],
+        days: Days = (None, None),
+        of: str = "manager",
+        where: Mapping[str, Collection[str]] | None = None,
+        *,
+        converted: bool = False,
+    ) -> list[Row]:
+        """A figure's rows. `of`: by which dimension it is somebody's."""
+        conditions = dict(where or {})
+        if self._whose is not None:  # said here, one's own page is the page that others see of one
+            conditions[of] = sorted(self._whose)
+        question = Question(
+            by=by, where=conditions, since=days[0], until=days[1], converted=converted
+        )
+        if self._slot is None:  # looked for once, whatever is asked
+            self._slot = asyncio.ensure_future(self._answers.live())
+        return await self._answers.figure(name, question, self._viewer, slot=await self._slot)
 
 
 def _plain(figure: Figure, question: Question) -> bool:

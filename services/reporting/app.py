@@ -61,6 +61,7 @@ def build(plumbing: Plumbing[Settings]) -> Service:
         pages=pages,
         outbox=plumbing.outbox,
         relay=plumbing.relay,
+        calendars=settings.staff_calendars(),
         rhythms=settings.rhythms,
         limits=settings.limits(),
         address=str(settings.reporting_url),

@@ -18,7 +18,8 @@ from shared import working_time
 from shared.config import ServiceSettings
 from shared.errors import Misconfigured
 from shared.signing import Keys, split
-from shared.working_time import Calendar
+from shared.working_time import Calendar, Calendars
+from shared.working_time.file import read_calendars
 
 Rhythms = Annotated[
     str, StringConstraints(pattern=r"^(none|(weekly|monthly)( (weekly|monthly))?)$")
@@ -35,6 +36,12 @@ class Settings(ServiceSettings):
     ] = ZoneInfo("UTC")
     calendar: Path | None = Field(
         None, description="YAML file of the company's working hours; none: Mon-Fri 9-17 UTC"
+    )
+
+    calendars: Path | None = Field(
+        None,
+        description="YAML file of working hours by name and team, as reminders has it; none: all "
+        "have the company's",
     )
 
     reporting_url: AnyHttpUrl = Field(
@@ -98,6 +105,15 @@ class Settings(ServiceSettings):
     def world(self) -> World:
         """The company's days and working time; `Misconfigured` names the file and the field."""
         return World(self.time_zone, self._calendar())
+
+    def staff_calendars(self) -> Calendars:
+        """Whose working time is which; `Misconfigured` names file, line and field.
+
+        By these people are told of figures. Figures themselves go by the company's one calendar.
+        """
+        if self.calendars is None:
+            return Calendars(company=self._calendar())
+        return read_calendars(self.calendars)
 
     def table(self) -> Rates | None:
         """Rates, if there is a table; `Misconfigured` names the file and the field."""

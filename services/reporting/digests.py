@@ -1,16 +1,16 @@
 """Asks for what a digest is made of, for one reader."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Literal
 
-from services.reporting.answers import Answers
+from services.reporting.answers import Answers, Asking
 from services.reporting.issues import Habits, Rhythm, Span, latest
 from services.reporting.movers import Counted, Mover, most
 from services.reporting.pages.boards import main_currency
 from services.reporting.pages.digest import NAMED, Satisfied, Seen
-from services.reporting.questions import Question, Row
+from services.reporting.questions import Row
 from services.reporting.rights import Viewer
 from services.reporting.standing import NONE
 
@@ -33,17 +33,17 @@ class Digests:
     ) -> Seen:
         """Of the accounts that somebody sees. `today`: the company's day."""
         spans = latest(rhythm, habits, span, CHARTED)
-        ask = _Asking(self._answers, viewer)
+        ask = Asking(self._answers, viewer)
         now, before = spans[-1], spans[-2]
         all_, both = (spans[0].since, now.until), (before.since, now.until)
         deals, handovers, promises, satisfaction, open_now, open_before, own = await asyncio.gather(
-            ask.rows("deals", all_, "day", "outcome", "currency"),
-            ask.rows("handovers", both, "day"),
-            ask.rows("promises", both, "day", "outcome"),
-            ask.rows("satisfaction", both, "day", of="manager_now"),
-            ask.rows("open_disputes", (None, now.until), of="manager_now"),
-            ask.rows("open_disputes", (None, before.until), of="manager_now"),
-            ask.rows("portfolio", (None, None)),
+            ask.rows("deals", ("day", "outcome", "currency"), all_),
+            ask.rows("handovers", ("day",), both),
+            ask.rows("promises", ("day", "outcome"), both),
+            ask.rows("satisfaction", ("day",), both, of="manager_now"),
+            ask.rows("open_disputes", (), (None, now.until), of="manager_now"),
+            ask.rows("open_disputes", (), (None, before.until), of="manager_now"),
+            ask.rows("portfolio", ()),
         )
         currency = main_currency([r for r in deals if r.by["outcome"] == "won"])
         moved = await self._moved(viewer, now, before, currency)
@@ -97,26 +97,6 @@ class Digests:
             "disputed": first(_DISPUTED, change=False),
             "satisfied": sorted(satisfied, key=lambda o: -abs(o.now - o.before))[:NAMED],
         }
-
-
-class _Asking:
-    """Questions about what one reader sees, as the reader's own pages ask them."""
-
-    def __init__(self, answers: Answers, viewer: Viewer) -> None:
-        self._answers = answers
-        self._viewer = viewer
-
-    async def rows(
-        self,
-        name: str,
-        days: tuple[date | None, date | None],
-        *by: str,
-        of: str = "manager",
-    ) -> list[Row]:
-        whose = self._viewer.whose
-        where: Mapping[str, Sequence[str]] = {} if whose is None else {of: sorted(whose)}
-        question = Question(by=by, where=where, since=days[0], until=days[1])
-        return await self._answers.figure(name, question, self._viewer)
 
 
 def _whose(viewer: Viewer) -> Literal["own", "team", "all"]:

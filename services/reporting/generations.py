@@ -14,6 +14,7 @@ from shared.mongo import (
     delete,
     drop_collection,
     find,
+    index,
     write,
 )
 from shared.records import Partition
@@ -77,7 +78,7 @@ class Generations:
         for name, models in OF_SLOT.items():
             await drop_collection(self._database, f"{name}_{slot}")
             await create_collection(self._database, f"{name}_{slot}")
-            await self._database[f"{name}_{slot}"].create_indexes(list(models))
+            await index(self._database[f"{name}_{slot}"], models)
         first = {"slot": slot, "turn": 0, "next": [], "defined": self._defined}
         await write(generations, [UpdateOne({"_id": "rebuild"}, {"$set": first}, upsert=True)])
         return Progress(slot)

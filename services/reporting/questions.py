@@ -52,9 +52,14 @@ class Person:
     active: bool = True
     language: Language = "en"
     time_zone: str | None = None
-    """Where the directory says one; none: that of the company's calendar."""
-    hours: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """The own working week, by day; none: the company's."""
+    """Where the directory says one; none: that of the calendar."""
+    hours: Mapping[str, tuple[str, ...]] | None = None
+    """The own working week, by day; none: that of the calendar."""
+    team: str | None = None
+    calendar: str | None = None
+    """Name of a calendar of the company; none: the team's, else the company's."""
+    mutes: frozenset[str] = frozenset()
+    """What of figures the person is not told, as the directory names it."""
 
 
 People = Mapping[str, Person]

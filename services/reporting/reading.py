@@ -258,7 +258,10 @@ class Reading:
                 active=bool(fact.get("active")),
                 language=fact.get("language") or "en",
                 time_zone=fact.get("time_zone"),
-                hours=tuple((day, tuple(ranges)) for day, ranges in fact.get("hours") or ()),
+                hours={day: tuple(ranges) for day, ranges in fact.get("hours") or ()},
+                team=fact.get("team"),
+                calendar=fact.get("calendar"),
+                mutes=frozenset(fact.get("mutes") or ()),
             )
             for key, fact in (await self._repository.of_kind(slot, "person")).items()
         }

@@ -34,7 +34,7 @@ from shared.outbox import Outbox
 from shared.pages.rendering import Pages
 from shared.relay import Relay
 from shared.telling import Teller
-from shared.working_time import personal
+from shared.working_time import Calendars
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +73,7 @@ class Telling:
         pages: Pages,
         outbox: Outbox,
         relay: Relay,
+        calendars: Calendars,
         rhythms: Sequence[Rhythm],
         limits: Limits,
         address: str,
@@ -87,6 +88,7 @@ class Telling:
         self._digests = Digests(answers)
         self._pages = pages
         self._teller = Teller("reporting", notices.database, outbox, relay)
+        self._calendars = calendars
         self._rhythms = rhythms
         self._limits = limits
         self._address = address.rstrip("/")
@@ -157,6 +159,8 @@ class Telling:
                 continue
             habits = self._habits(person)
             for rhythm in self._rhythms:
+                if f"{rhythm}-digest" in person.mutes:
+                    continue
                 span = due(rhythm, habits, self._reading.world.zone, now)
                 before = told.get(person_id, {}).get(rhythm)
                 if before is None:
@@ -265,6 +269,8 @@ class Telling:
         self, look: Look, watched: Watched, people: People, names: Mapping[str, str], now: datetime
     ) -> Iterable[NotificationRequested]:
         for to in told_to(look.manager, people):
+            if f"{look.about}-alert" in people[to].mutes:
+                continue
             letter = alert(look, self._reader(people[to], people, now), names, self._address)
             yield _said(derived("alert", look.id, str(watched.turn), to), to, "alert", letter)
 
@@ -286,8 +292,7 @@ class Telling:
         return count
 
     def _habits(self, person: Person) -> Habits:
-        calendar = personal(self._reading.world.calendar, person.time_zone, person.hours or None)
-        return Habits(calendar=calendar, jalali=person.language == "fa")
+        return Habits(calendar=self._calendars.of(person), jalali=person.language == "fa")
 
     def _reader(self, person: Person, people: People, now: datetime) -> Reader:
         writer = self._pages.writer(person.language, self._reading.world.zone.key)

@@ -230,12 +230,23 @@ def _upserted(data: directory.PersonUpserted, _: Stamp) -> tuple[Tell, ...]:
         "language": data.language,
         "time_zone": data.time_zone if "time_zone" in data.model_fields_set else None,
         "hours": hours,
+        "team": data.team,
+        "calendar": data.calendar,
+        "mutes": sorted(set(data.mutes)),
     }
     return (Tell(Key("person", data.person_id), fields),)
 
 
 FORGOTTEN: Mapping[str, Any] = MappingProxyType(
-    {"name": ERASED, "language": None, "time_zone": None, "hours": []}
+    {
+        "name": ERASED,
+        "language": None,
+        "time_zone": None,
+        "hours": [],
+        "team": None,
+        "calendar": None,
+        "mutes": [],
+    }
 )
 """What is left of what the directory said of somebody who is erased."""
 

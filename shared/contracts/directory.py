@@ -107,6 +107,12 @@ class QuietHours(Value):
     """Days on which they begin; none: every day."""
 
 
+Figures: TypeAlias = Literal[
+    "weekly-digest", "monthly-digest", "budget-alert", "satisfaction-alert", "target-alert"
+]
+"""What people are told of figures."""
+
+
 def _range(text: str) -> str:
     begin, _, end = text.partition("-")
     if not _HOURS.fullmatch(text) or begin == end:
@@ -170,6 +176,8 @@ class PersonUpserted(EventData):
     """Messages of a kind that come together; the kind `*` stands for all that are not named."""
     digest_at: ClockTime = "08:00"
     """When the daily digest comes."""
+    mutes: tuple[Figures, ...] = Field(default=(), max_length=5)
+    """What the person is not told of figures."""
 
 
 class PersonRemoved(EventData):

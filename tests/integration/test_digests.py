@@ -28,6 +28,7 @@ from shared.contracts.notifications import NotificationRequested
 from shared.outbox import Outbox, Row
 from shared.pages.rendering import Pages
 from shared.relay import Relay
+from shared.working_time import Calendar, Calendars
 from tahvil.demo import plain_text, read_mails
 from tests.support.builders import deal, event, manager
 from tests.support.reporting import Nowhere, Reports, reports
@@ -221,7 +222,12 @@ class Kept(Relay):
 
 
 def telling(
-    office: Reports, answers: type[Answers] = Answers, *, left: int = 0, **changes: Any
+    office: Reports,
+    answers: type[Answers] = Answers,
+    *,
+    left: int = 0,
+    calendars: Calendars | None = None,
+    **changes: Any,
 ) -> Telling:
     """A replica."""
 
@@ -239,6 +245,7 @@ def telling(
         pages=Pages("services.reporting.pages", scripts=True),
         outbox=outbox,
         relay=Kept(outbox, Nowhere()),
+        calendars=calendars or Calendars(company=WORLD.calendar),
         rhythms=known.rhythms,
         limits=known.limits(),
         address="https://reports.example.com/",
@@ -312,6 +319,56 @@ async def test_who_comes_later_or_leaves(office: Reports) -> None:
     assert rows["new"].keys() == {"_id", "weekly", "monthly"}
     assert date.fromisoformat(rows["new"]["weekly"]) > date(2026, 1, 1)
     assert await telling(office, digests="none").look() == 0
+
+
+async def test_nobody_is_told_what_the_directory_says_the_person_mutes(office: Reports) -> None:
+    replica = telling(office)
+    await replica.look()
+    hana: dict[str, Any] = {"roles": ("head",), "reports_to": "boss"}
+    await office.say(
+        manager("mia", reports_to="hana", mutes=("weekly-digest",)),
+        manager("hana", mutes=("monthly-digest", "weekly-digest", "budget-alert"), **hana),
+        at=NOW + timedelta(seconds=1),
+    )
+    await forget(office, weekly="2020-01-05", monthly="2020-01-31")
+    await replica.look()
+    both = {"weekly-digest", "monthly-digest"}
+    expected = {("mia", "monthly-digest")} | {(who, kind) for who in ("reza", "boss")
+                                              for kind in both}  # fmt: skip
+    assert {(one.recipient_id, one.kind) for one in await said(office)} == expected
+
+    await office.say(
+        say("budget.set", NOW, account_id="acme", period=str(NOW.year), amount=EUR).data,
+        say("budget.spent", NOW, account_id="acme", spending_id="s", amount=EUR).data,
+        say("satisfaction.recorded", NOW, account_id="acme", score=20).data,
+    )
+    await replica.look()
+    alerts = [(m.recipient_id, m.title) for m in await said(office) if m.kind == "alert"]
+    assert sorted(alerts) == [
+        ("hana", "Satisfaction is low: Account acme"),
+        ("mia", "Budget used up: Account acme"),
+        ("mia", "Satisfaction is low: Account acme"),
+    ]
+
+    await office.say(manager("hana", **hana), at=NOW + timedelta(seconds=2))
+    assert await replica.look() == 2
+    digests = {(m.recipient_id, m.kind) for m in await said(office) if m.kind != "alert"}
+    assert digests - expected == {("hana", kind) for kind in both}, "the latest of each"
+
+
+async def test_a_week_is_that_of_the_calendar_that_the_directory_names(office: Reports) -> None:
+    """People work from Saturday to Wednesday by the name of a calendar, or in a team that does."""
+    iran = Calendar.saturday_to_wednesday()
+    calendars = Calendars(
+        company=WORLD.calendar, named={"iran": iran}, teams={"Sales Iran": "iran"}
+    )
+    await office.say(manager("sara", calendar="iran"), manager("dara", team="Sales Iran"))
+    await telling(office, calendars=calendars, digests="weekly").look()
+    rows = office.database["digests"].find()
+    last = {row["_id"]: date.fromisoformat(row["weekly"]).strftime("%a") async for row in rows}
+    assert last == dict.fromkeys(("mia", "reza", "hana", "boss", "idle"), "Sun") | {
+        "sara": "Fri", "dara": "Fri"
+    }  # fmt: skip
 
 
 async def test_alerts_come_once_and_again_after_they_were_good(office: Reports) -> None:

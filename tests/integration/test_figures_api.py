@@ -18,10 +18,16 @@ import openpyxl
 import pytest
 import pytest_asyncio
 
+from services.reporting.erasing import ERASING
 from services.reporting.figures.catalogue import FIGURES
-from shared import http
+from shared import http, mongo
+from shared.clock import utc_now
 from shared.contracts.deals import DealClosed
-from tests.support.builders import deal, manager
+from shared.contracts.directory import PersonErased
+from shared.eraser import Eraser
+from shared.identities import ERASED, Keys
+from shared.outbox import Outbox
+from tests.support.builders import deal, event, manager
 from tests.support.reporting import NOW, Reports, reports
 from tests.support.system import PASSWORD
 
@@ -287,3 +293,37 @@ async def test_events_tell_of_what_is_new_and_end_with_the_server(house: Reports
         await listening
     door.close()
     looking.cancel()
+
+
+async def test_what_a_browser_has_kept_ends_with_who_is_erased(tmp_path: Path) -> None:
+    """The event takes the name out of what is shown; the sweep, out of what nobody is shown."""
+    keys = Keys(["k" * 32])
+    erased = PersonErased(person_id="sam", removed_at=NOW, erasure_id="e-1",
+                          key_name=keys.first.name, digests=("0" * 32,))  # fmt: skip
+    path = "/figures/deals.csv?by=salesperson&language=en"
+    async with reports(tmp_path) as house, house.client("ops") as client:
+        await house.say(manager("sam", name="Sam Adams"), _deal(0))
+        facts = house.database["facts_a"]
+        await mongo.write(
+            house.database["facts_b"], [mongo.InsertOne(row) for row in await mongo.find(facts, {})]
+        )
+        first = await client.get(path)
+        assert "Sam Adams" in first.text
+        later = event(erased, time=NOW + timedelta(seconds=1))
+        eraser = Eraser(database=house.database, outbox=Outbox(house.database, 2), keys=keys,
+                        erasing=ERASING)  # fmt: skip
+
+        async def marked(session: mongo.Session) -> None:
+            await eraser.passed([later], utc_now(), session)
+
+        await mongo.transaction(house.database, marked)
+        await house.hear([later])
+        second = await client.get(path, headers={"If-None-Match": first.headers["etag"]})
+        assert second.status_code == 200
+        assert "Sam" not in second.text
+        await eraser.sweep()
+        third = await client.get(path)
+        assert (third.headers["etag"], third.text) == (second.headers["etag"], second.text)
+        for slot in ("a", "b"):
+            (kept,) = await mongo.find(house.database[f"facts_{slot}"], {"kind": "person"})
+            assert kept["values"]["name"] == ERASED

@@ -18,7 +18,7 @@ from shared.contracts.handoffs import HandoffCompleted
 from shared.eraser import Eraser, Erasing
 from shared.identities import Keys
 from shared.metrics import Metrics
-from shared.mongo import Database, Session, UpdateOne
+from shared.mongo import Database, IndexModel, Session, UpdateOne
 from shared.outbox import Message, Outbox
 from shared.processor import Processor
 from shared.records import Work
@@ -266,3 +266,25 @@ async def test_a_duplicate_in_the_same_batch_and_in_a_later_one(database: Databa
     assert await counted(database) == {"d0": 1}
     rows = await mongo.find(database["outbox"], {})
     assert sum(len(mongo.unpack(row["packed"])) for row in rows) == 1, "what follows is said once"
+
+
+async def test_a_start_asks_once_for_all_indexes_of_a_collection(database: Database) -> None:
+    async def asked() -> int:
+        status = await database.command("serverStatus")
+        return int(status["metrics"]["commands"]["createIndexes"]["total"])
+
+    def models(*names: str, kept: int) -> list[IndexModel]:
+        return [IndexModel(one) for one in names] + [IndexModel("at", expireAfterSeconds=kept)]
+
+    counted = database["counted"]
+    before = await asked()
+    await mongo.index(counted, models("a", "b", kept=60))
+    await mongo.index(counted, models("a", "b", kept=60))
+    await mongo.index(database["none"], [])
+    assert await asked() == before + 2
+    await mongo.index(counted, models("a", "c", kept=120))  # and what is new beside a change
+    found = await counted.index_information()
+    assert found.keys() == {"_id_", "a_1", "b_1", "c_1", "at_1"}
+    assert found["at_1"]["expireAfterSeconds"] == 120
+    with pytest.raises(Exception, match="a_1"):
+        await mongo.index(counted, [IndexModel("d"), IndexModel("a", unique=True)])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -29,7 +30,8 @@ from services.reporting.periods import period
 from services.reporting.plans import Plan, Spent, attained
 from services.reporting.questions import Person
 from shared.errors import Misconfigured
-from shared.working_time import Calendar
+from shared.working_time import Calendar, Calendars
+from shared.working_time.file import read_calendars
 from tests.support.system import PASSWORD
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -205,3 +207,15 @@ def test_settings_name_the_thresholds() -> None:
             settings(**{name: value}).limits()
     with pytest.raises(ValueError, match="alert_budget"):
         settings(alert_budget="a lot")
+
+
+def test_people_are_told_by_the_calendars_of_reminders_or_by_the_companys(tmp_path: Path) -> None:
+    own = tmp_path / "calendar.yaml"
+    own.write_text('{time_zone: Asia/Tehran, week: {sat: ["08:00-16:00"]}}')
+    assert settings(calendar=own).staff_calendars() == Calendars(
+        company=settings(calendar=own).world().calendar
+    )
+    named = Path("deploy/rules/calendars.yaml")
+    assert settings(calendar=own, calendars=named).staff_calendars() == read_calendars(named)
+    with pytest.raises(Misconfigured, match=r"calendar\.yaml.*time_zone: is unknown"):
+        settings(calendars=own).staff_calendars()

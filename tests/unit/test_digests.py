@@ -28,8 +28,9 @@ from services.reporting.figures.declaration import World
 from services.reporting.issues import Habits, Rhythm, Span, due
 from services.reporting.movers import Counted, Mover, Shares, most
 from services.reporting.pages.alert import alert
+from services.reporting.pages.boards import Boards
 from services.reporting.pages.digest import Letter, Seen, bar_part, digest
-from services.reporting.pages.parts import Reader
+from services.reporting.pages.parts import Filters, Reader, total
 from services.reporting.questions import Question
 from services.reporting.reading import Reading
 from services.reporting.rights import viewer_of
@@ -193,6 +194,25 @@ async def test_a_manager_is_told_of_own_accounts_only() -> None:
     head, _ = await seen("hana", "weekly", "en")
     assert {one.account for one in head.won} == {"acme", "rahimi"}, "of Birch nothing changed"
     assert len(head.targets) == 2
+
+
+async def test_a_digest_and_a_page_both_count_what_was_somebodys_at_the_time() -> None:
+    moved = say("account.transferred", NOW, account_id="acme", to_manager_id="reza")
+    stored = await applied([[*told(), moved]])
+    reading = Reading(stored, WORLD, lambda: NOW)  # type: ignore[arg-type]
+    answers = Answers(reading, stored)  # type: ignore[arg-type]
+    people = await answers.people()
+    mia = viewer_of("mia", people)
+    assert mia
+    habits = Habits(calendar=WORLD.calendar)
+    span = due("weekly", habits, WORLD.zone, NOW)
+    week = await Digests(answers).of(mia, "weekly", habits, span, NOW.date())
+    ninth = [row for row in week.deals if row.by["day"] >= span.since.isoformat()]
+    assert total(ninth, "amount") == 9000 + 900
+    shown = Reader(writer=PAGES.writer("en", "UTC"), now=NOW, people=people)
+    wanted = Filters(since=span.since, until=span.until, currency="EUR")
+    page = await Boards(answers).overview(mia, shown, wanted)
+    assert page.tiles[0].value == "9,900\u00a0EUR"
 
 
 @given(events(("deal.closed.v1", "deal.amended.v1", "deal.reopened.v1", "dispute.opened.v1",

@@ -7,7 +7,6 @@ import pytest
 
 from services.reminders import acts, escalation
 from services.reminders.acts import Refused
-from services.reminders.calendars import Calendars
 from services.reminders.cases import Case
 from services.reminders.domain import Kind, Status
 from services.reminders.escalation import Turn
@@ -23,7 +22,7 @@ from shared.contracts.deadlines import (
     DeadlineSet,
 )
 from shared.contracts.reminders import DeadlineEscalated, DeadlineMissed
-from shared.working_time import Calendar
+from shared.working_time import Calendar, Calendars
 from tests.support.builders import NOON
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -14,7 +14,6 @@ from hypothesis.stateful import (
 
 from services.reminders import acts, escalation
 from services.reminders.acts import Refused
-from services.reminders.calendars import Calendars
 from services.reminders.cases import Case
 from services.reminders.domain import Status
 from services.reminders.escalation import Turn
@@ -23,7 +22,7 @@ from services.reminders.policies import Policies, Policy, Wait
 from services.reminders.world import World
 from shared.contracts.deadlines import DeadlineMoved, DeadlinePaused, DeadlineResumed, DeadlineSet
 from shared.contracts.reminders import DeadlineMissed
-from shared.working_time import Calendar, is_open
+from shared.working_time import Calendar, Calendars, is_open
 from tests.support.builders import NOON
 
 MINUTE = timedelta(minutes=1)

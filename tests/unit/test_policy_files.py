@@ -8,6 +8,7 @@ from services.reminders import files
 from services.reminders.policies import Named, kept, restored
 from shared.errors import Misconfigured
 from shared.working_time import Calendar
+from shared.working_time.file import read_calendars
 
 GOOD = """\
 policies:
@@ -136,7 +137,7 @@ teams:
 
 
 def test_a_file_of_calendars_is_read(tmp_path: Path) -> None:
-    read = files.calendars(write(tmp_path, CALENDARS))
+    read = read_calendars(write(tmp_path, CALENDARS))
     assert read.company == Calendar.weekly("UTC", {0: [(540, 1020)]})
     assert read.teams == {"Sales Iran": "tehran"}
     assert read.named["tehran"].country == "IR"
@@ -159,6 +160,6 @@ def test_a_bad_calendar_is_told_by_file_line_and_what_to_write(
 ) -> None:
     file = write(tmp_path, CALENDARS.replace(old, new, 1))
     with pytest.raises(Misconfigured) as error:
-        files.calendars(file)
+        read_calendars(file)
     assert str(error.value).startswith(f"{file}, line {line}: ")
     assert reason in str(error.value)

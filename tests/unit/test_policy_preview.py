@@ -9,6 +9,7 @@ from services.reminders import files
 from services.reminders.world import World
 from shared.contracts.deadlines import DeadlineSet
 from shared.errors import Misconfigured
+from shared.working_time.file import read_calendars
 from tahvil import escalating
 from tahvil.cli import app
 from tests.support.builders import NOON
@@ -90,4 +91,4 @@ def test_check_shows_what_was_read_and_the_files_of_compose_are_in_order(file: P
         "check", str(file)
     )
     assert files.policies(Path("deploy/rules/policies.yaml")).policies[0].name == "standard"
-    assert files.calendars(Path("deploy/rules/calendars.yaml")).teams == {}
+    assert read_calendars(Path("deploy/rules/calendars.yaml")).teams == {}

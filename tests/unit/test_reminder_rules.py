@@ -7,7 +7,7 @@ import bson
 import pytest
 
 from services.reminders import documents
-from services.reminders.calendars import LATEST, Calendars, earlier, later
+from services.reminders.calendars import LATEST, earlier, later
 from services.reminders.domain import (
     Deadline,
     Status,
@@ -23,7 +23,7 @@ from services.reminders.policies import Wait
 from shared.contracts.cloudevents import decode
 from shared.contracts.deadlines import DeadlineMoved
 from shared.contracts.notifications import NotificationRequested
-from shared.working_time import Calendar
+from shared.working_time import Calendar, Calendars
 from tests.support.builders import NOON
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

@@ -1,12 +1,11 @@
 """Asks for what each page shows. What would tell of others is left out, not refused."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
 
-from services.reporting.answers import Answers
+from services.reporting.answers import Answers, Asking
 from services.reporting.pages import account, deadlines, disputes, overview, targets, team
 from services.reporting.pages.account import AccountBoard
 from services.reporting.pages.parts import (
@@ -155,7 +154,7 @@ class Boards:
 
 
 class _Asking:
-    """Questions of one page."""
+    """Questions of one page: of its time, and its people."""
 
     def __init__(
         self,
@@ -167,11 +166,12 @@ class _Asking:
     ) -> None:
         """`about`: questions about these people only."""
         self._answers = answers
-        self._viewer = viewer
         self._reader = reader
         self._filters = filters
-        self._about = about
-        self._slot: asyncio.Future[str] | None = None
+        whose: Collection[str] | None = about
+        if whose is None and filters.manager:
+            whose = led(filters.manager, reader.people)
+        self._ask = Asking(answers, viewer, whose)
 
     async def figure(
         self,
@@ -216,29 +216,13 @@ class _Asking:
         *,
         money: bool = False,
     ) -> list[Row]:
-        conditions: dict[str, Any] = dict(where or {})
-        whose = self._viewer.whose
-        if self._filters.manager:
-            whose = frozenset(led(self._filters.manager, self._reader.people))
-        if self._about is not None:
-            whose = self._about if whose is None else self._about & whose
-        if whose is not None:  # said here, one's own page is the page that others see of one
-            conditions[of] = sorted(whose)
-        if self._slot is None:  # all questions of a page are answered from the same
-            self._slot = asyncio.ensure_future(self._answers.live())
-        question = Question(
-            by=by,
-            where=conditions,
-            since=days[0],
-            until=days[1],
-            converted=money and self._answers.currency is not None,
-        )
+        converted = money and self._answers.currency is not None
         try:
-            return await self._answers.figure(name, question, self._viewer, slot=await self._slot)
+            return await self._ask.rows(name, by, days, of, where, converted=converted)
         except Hidden:
             return []
         except Unanswerable:
-            if not question.converted:
+            if not converted:
                 return []
             # a rate is missing: each currency by itself says more than nothing
             return await self._rows(name, by, of, where, days)
