@@ -17,6 +17,7 @@ from services.reporting.periods import months
 from services.reporting.questions import Row, summed
 from services.reporting.repository import WHEN
 from services.reporting.standing import standing
+from shared.contracts.directory import Figures
 from shared.contracts.event import Event, EventData
 from shared.contracts.registry import EVENTS
 from shared.working_time import Calendar
@@ -41,6 +42,7 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "period": st.sampled_from(["2026-Q1", "1405-01", "2026", "1404-H2"]),
     "products": st.lists(st.sampled_from(["GTX", "MG"]), max_size=3),
     "absences": st.just([]),
+    "mutes": st.lists(st.sampled_from(get_args(Figures)), max_size=2),
     "digests": st.just(["0" * 32]),
     "completeness": st.integers(0, 100),
     "score": st.integers(0, 100),
