@@ -116,6 +116,11 @@ def own(viewer: Viewer) -> list[Query]:
     return [{"manager_id": whose}, {"salesperson_id": whose}, {"deadlines.owner_id": whose}]
 
 
+def owing(viewer: Viewer) -> Query:
+    """What somebody owes customers, as a query of obligations."""
+    return {"owner_id": {"$in": sorted(viewer.whose)}}
+
+
 def managed(viewer: Viewer) -> list[Query]:
     """What `rights.manages` says, as a query. The type lets the partial index be used."""
     whose = sorted(viewer.whose)

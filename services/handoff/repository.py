@@ -82,7 +82,10 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "explanations": [],
     "salespeople": [],
     "history": [IndexModel([("handoff_id", 1), ("at", 1)])],
-    "obligations": [IndexModel("account_id")],
+    "obligations": [
+        IndexModel("account_id"),
+        IndexModel([("owner_id", 1), ("account_id", 1)]),
+    ],
 }
 
 
