@@ -36,7 +36,6 @@ from services.handoff.views import (
 from shared.mongo import aggregate, server_time
 
 MOST_HANDOFFS = 500  # of one account
-MOST_OWN = 5000  # accounts of one salesperson's own handoffs, by their ids
 _HIDDEN: Mapping[str, Any] = {"satisfaction": None, "contacted_at": None, "won": {}}
 """Of an account of which somebody sees the own handoffs only."""
 HAD_ONE = "the account had a manager already, so nobody else was considered"
@@ -173,10 +172,9 @@ class Reading:
         if rights.sees_portfolio(viewer, manager):
             found = await self._repository.accounts_of(wanted, manager, limit + 1)
         else:
-            ids = await self._accounts_of(viewer, "", MOST_OWN)
             wanted = replace(wanted, order="name")
-            more = {"manager_id": manager} if manager else {}
-            found = await self._repository.accounts_among(wanted, ids, limit + 1, **more)
+            query = {"manager_id": manager} if manager else {}
+            found = await self._repository.accounts_reached(viewer, wanted, query, limit + 1)
         page = found[:limit]
         return Portfolio(
             items=await self._rows(viewer, page),

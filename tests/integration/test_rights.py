@@ -575,6 +575,29 @@ async def test_a_page_of_a_portfolio_costs_the_same_among_many(house: House) -> 
         assert one["docsExamined"] == one["nreturned"] <= 51, one
 
 
+async def test_a_salesperson_s_pages_leave_none_out_of_many(house: House) -> None:
+    account = await house.database["accounts"].find_one({"_id": "acme"})
+    handoff = await house.database["handoffs"].find_one({"account_id": "acme"})
+    assert account
+    assert handoff
+    ids = [f"b{n:04}" for n in range(5100)]
+    names = [f"Customer {n:04}" for n in reversed(range(5100))]  # the last id is the first name
+    await house.database["accounts"].insert_many(
+        account | {"_id": id_, "name": name, "sort_name": sort_name(name)}
+        for id_, name in zip(ids, names, strict=True)
+    )
+    await house.database["handoffs"].insert_many(
+        handoff | {"_id": f"h-{id_}", "deal_id": id_, "account_id": id_, "salesperson_id": "sue"}
+        for id_ in ids
+    )
+    assert (await walked(house, "sue", "/pages/portfolio?search=customer+00"))[:2] == [
+        "b5099", "b5098",
+    ]  # fmt: skip
+    assert await walked(house, "sue", "/pages/portfolio?search=customer+002") == [
+        f"b{n:04}" for n in range(5079, 5069, -1)
+    ]
+
+
 async def test_a_salesperson_cannot_sort_by_what_is_hidden(house: House) -> None:
     async with house.client("sam") as client:
         page = (await client.get("/pages/portfolio?order=satisfaction")).text
