@@ -357,10 +357,15 @@ def show(service: Service, letter: str, data: Data = DATA) -> None:
 
 @letters_app.command()
 def replay(service: Service, letter: str, data: Data = DATA) -> None:
-    """Publish a dead letter again, for the service that set it aside; no other reads it."""
-    settings = client(data)
-    found = asyncio.run(dead_letters.find(settings, _known(service), letter))
-    asyncio.run(publish(settings, [found.replay()]))
+    """Publish a dead letter again, for the service that set it aside; no other reads it.
+
+    What tells of somebody who was erased is not published.
+    """
+    company = erasing.company(data)
+    found = asyncio.run(dead_letters.find(company.kafka, _known(service), letter))
+    directory = asyncio.run(events(company.kafka, Topic.DIRECTORY))
+    erasing.refuse(found.document, directory, company.keys)
+    asyncio.run(publish(company.kafka, [found.replay()]))
     console.print(f"{letter} is on {found.about['topic']} again, for {service}")
 
 

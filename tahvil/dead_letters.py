@@ -1,6 +1,7 @@
 """Reads the dead-letter topics, and publishes a dead letter again."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from shared.config import KafkaSettings
 from shared.contracts.topics import dead_letters
@@ -24,6 +25,12 @@ class Letter:
     def id(self) -> str:
         """Where the record stands in its topic."""
         return "/".join(self.about.get(name, "?") for name in ("topic", "partition", "offset"))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As erasures look through it."""
+        about = {name: self.about.get(name, "") for name in ("topic", "reason")}
+        return {"key": self.key, "value": self.value, "headers": self.headers, **about}
 
     def replay(self) -> Message:
         """The record as it was, for the one service that set it aside."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import AnyHttpUrl, Field, SecretStr
 
@@ -14,7 +14,7 @@ from shared.contracts.deals import Contact, DealClosed
 from shared.contracts.directory import AbsenceSet, ContactErased, PersonErased, PersonUpserted
 from shared.contracts.event import Event, EventData
 from shared.contracts.topics import Topic
-from shared.erasure import parted
+from shared.erasure import Sought, emptied, mark_of, parted
 from shared.errors import Misconfigured
 from shared.identities import Digests, Keys
 from shared.signing import Keys as Signing
@@ -39,7 +39,12 @@ class Company(NamedTuple):
     kafka: KafkaSettings
     doors: Mapping[str, str]
     password: str
-    digests: Digests
+    keys: Keys
+
+    @property
+    def digests(self) -> Digests:
+        """What makes them now."""
+        return self.keys.first
 
 
 def company(data: Path) -> Company:
@@ -51,10 +56,10 @@ def company(data: Path) -> Company:
         if running is None:
             raise
         keys = Keys(split(SecretStr(erasure_key(data))))
-        return Company(running.settings, running.doors, running.password, keys.first)
+        return Company(running.settings, running.doors, running.password, keys)
     keys = Keys(split(values.erasure_key) if values.erasure_key else ())
     doors = {name: str(door).rstrip("/") for name, door in values.doors.items()}
-    return Company(values, doors, values.http_password.get_secret_value(), keys.first)
+    return Company(values, doors, values.http_password.get_secret_value(), keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +220,29 @@ def contact_erased(
         asked_by=asked_by,
     )
     return said([erased], erasure_id, at)
+
+
+def refuse(letter: Mapping[str, Any], directory: Sequence[Event], keys: Keys) -> None:
+    """Refuse to publish what tells of somebody who was erased: Kafka would have it anew.
+
+    `letter`: as `shared.erasure.emptied` takes it. `directory`: all that this topic has.
+    """
+    for event in directory:
+        mark = mark_of(event)
+        if mark is None:
+            continue
+        digests = keys.named(mark.key_name)
+        if digests is None:
+            raise Misconfigured(
+                f"erasure {mark.id} was made with another TAHVIL_ERASURE_KEY than this command "
+                "has, so it cannot be told whether the dead letter tells of that person: give it "
+                "that key as well, behind a space"
+            )
+        if emptied(letter, [Sought(mark, digests.search(mark.digests, mark.least))]):
+            raise Misconfigured(
+                f"the dead letter tells of somebody who was erased (erasure {mark.id}), so it is "
+                "not published again: let its producer send what it said without the person"
+            )
 
 
 def back(people: Sequence[Event], directory: Sequence[Event], again: Iterable[str]) -> None:

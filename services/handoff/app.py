@@ -52,6 +52,13 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     )
     mailed = Links(database=plumbing.database, directory=people, settings=settings)
     router = APIRouter()
+    loops: list[Loop] = [mover.run]
+    if known := settings.sources():  # before the others: each route before it costs a webhook 4 us
+        batches = Batches(KafkaPublisher(settings, "handoff-intake"))
+        counters = Counters(plumbing.metrics.registry)
+        taking = Door(sources=known, batches=batches, now=utc_now, counters=counters)
+        router.include_router(door.build_router(taking))
+        loops.append(batches.run)
     reading = Reading(repository, people)
     desk = Desk(Pages("services.handoff.pages"), doors, utc_now)
     router.include_router(api.build_router(reading, commands, doors))
@@ -66,13 +73,8 @@ def build(plumbing: Plumbing[Settings]) -> Service:
             desk, doors, Passes(settings.keys, "reporting"), str(settings.reporting_url)
         )
     )
-    loops: list[Loop] = [mover.run, mailed.run]
-    if known := settings.sources():
-        batches = Batches(KafkaPublisher(settings, "handoff-intake"))
-        counters = Counters(plumbing.metrics.registry)
-        taking = Door(sources=known, batches=batches, now=utc_now, counters=counters)
-        router.include_router(door.build_router(taking))
-        loops.append(batches.run)
+
+    loops.append(mailed.run)
 
     async def check() -> None:
         if edited := await checklist_store.note(plumbing.database, rules.checklists):

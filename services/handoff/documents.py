@@ -92,7 +92,7 @@ def from_handoff(handoff: Handoff) -> Document:
         "amount": amount and {"value": str(amount.value), "currency": amount.currency},
         "package": package and package.model_dump(mode="json", exclude_none=True),
         "deadlines": [
-            {"step": d.step, "title": d.title, "owner_id": d.owner_id, "due_at": d.due_at}
+            {name: getattr(d, name) for name in ("step", "title", "owner_id", "due_at", "turn")}
             for d in handoff.deadlines
         ],
         "checklist": handoff.checklist and checklist_store.document(handoff.checklist),

@@ -186,22 +186,23 @@ def _told(event: Event, book: Book, rules: Rules) -> Sequence[EventData]:
 def _told_handed_on(moved: DeadlineMoved, book: Book) -> None:
     """A step or something owed is another's to do now. Nothing is said of it: it has been said.
 
-    Only from whom it is here. What has changed hands meanwhile stays so; who handed it on without
-    knowing will hear of that. Whose decisions are (`CLOCKS`) follows from the handoff alone.
+    Only from whom it is here. What has changed hands meanwhile stays so, also when it came back
+    (`turn`); who handed it on without knowing will hear of that. Whose decisions are (`CLOCKS`)
+    follows from the handoff alone.
     """
-    before, now = moved.from_owner_id, moved.owner_id
+    before, now, turn = moved.from_owner_id, moved.owner_id, moved.turn or 0
     if before is None or now is None:
         return
     if handoff := book.handoffs.get(moved.subject_id):
         due = handoff.deadline(moved.deadline_id)
-        if due and due.owner_id == before and due.step not in CLOCKS:
+        if due and (due.owner_id, due.turn) == (before, turn) and due.step not in CLOCKS:
             changed = tuple(
                 replace(one, owner_id=now) if one is due else one for one in handoff.deadlines
             )
             book.keep_handoff(replace(handoff, deadlines=changed))
         return
     one = book.obligations.get(moved.account_id or "", {}).get(moved.deadline_id)
-    if one and one.owner_id == before:
+    if one and (one.owner_id, one.turn) == (before, turn):
         book.keep_owed(one.account_id, Owed(open=(replace(one, owner_id=now),)))
 
 

@@ -116,6 +116,33 @@ def own(viewer: Viewer) -> list[Query]:
     return [{"manager_id": whose}, {"salesperson_id": whose}, {"deadlines.owner_id": whose}]
 
 
+def owing(viewer: Viewer) -> Query:
+    """What somebody owes customers, as a query of obligations."""
+    return {"owner_id": {"$in": sorted(viewer.whose)}}
+
+
+def reached(viewer: Viewer, wanted: Wanted, query: Query, limit: int) -> Sequence[Query]:
+    """A pipeline over handoffs: accounts of own ones, and those owed something, as wanted.
+
+    The server brings them together and keeps the page's alone: however many there are, none is
+    left out, and no list of ids travels. It takes as long as there are of them.
+    """
+    ids = {"$group": {"_id": "$account_id"}}
+    owed = {"coll": "obligations", "pipeline": [{"$match": owing(viewer)}, ids]}
+    return [
+        {"$match": {"$or": own(viewer)}},
+        ids,
+        {"$unionWith": owed},
+        {"$group": {"_id": "$_id"}},
+        {"$lookup": {"from": "accounts", "localField": "_id", "foreignField": "_id", "as": "a"}},
+        {"$unwind": "$a"},
+        {"$replaceRoot": {"newRoot": "$a"}},
+        {"$match": {"$or": list(wanted.steps(query))}},
+        {"$sort": dict(wanted.sort)},
+        {"$limit": limit},
+    ]
+
+
 def managed(viewer: Viewer) -> list[Query]:
     """What `rights.manages` says, as a query. The type lets the partial index be used."""
     whose = sorted(viewer.whose)

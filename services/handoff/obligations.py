@@ -65,6 +65,8 @@ class Obligation:
     """From when the time to do it is counted."""
     due_at: datetime
     severity: str | None = None
+    turn: int = 0
+    """How often it was given to another from here; not counted: what was handed on elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ def hand_on(account: Account, known: Known, at: datetime, heads: Sequence[str] =
     owed = Owed()
     for one in known.values():
         if owners and one.owner_id not in owners:
-            now = replace(one, owner_id=owners[0])
+            now = replace(one, owner_id=owners[0], turn=one.turn + 1 if one.owner_id else 0)
             told = _moved(now, at, reason, handed=True) if one.owner_id else _set(now, account, at)
             owed += Owed(open=(now,), publish=(told,))
     return owed
@@ -367,6 +369,7 @@ def _moved(one: Obligation, at: datetime, reason: str, *, handed: bool = False) 
         subject_id=one.subject_id,
         due_at=one.due_at,
         owner_id=one.owner_id if handed else None,
+        turn=one.turn if handed else None,
         reason=reason,
         moved_at=at,
     )

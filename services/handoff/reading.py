@@ -12,7 +12,7 @@ from services.handoff import dossier, rights
 from services.handoff.book import Book
 from services.handoff.candidates import Manager
 from services.handoff.directory import Directory
-from services.handoff.listing import Wanted, managed, own
+from services.handoff.listing import Wanted, managed, owing, own
 from services.handoff.obligations import Obligation
 from services.handoff.people import Person
 from services.handoff.repository import Repository
@@ -36,7 +36,6 @@ from services.handoff.views import (
 from shared.mongo import aggregate, server_time
 
 MOST_HANDOFFS = 500  # of one account
-MOST_OWN = 5000  # accounts of one salesperson's own handoffs, by their ids
 _HIDDEN: Mapping[str, Any] = {"satisfaction": None, "contacted_at": None, "won": {}}
 """Of an account of which somebody sees the own handoffs only."""
 HAD_ONE = "the account had a manager already, so nobody else was considered"
@@ -105,8 +104,9 @@ class Reading:
         (handoff,) = found
         if rights.is_own(viewer, handoff) or rights.manages(viewer, account):
             return handoff, account
-        others = await self._of_account(account.id)
-        return (handoff, account) if rights.sees_handoff(viewer, handoff, account, others) else None
+        others, owed = await self._of_account(account.id), await self._owed(account.id)
+        sees = rights.sees_handoff(viewer, handoff, account, others, owed)
+        return (handoff, account) if sees else None
 
     async def explanation(self, viewer: Viewer, handoff_id: str) -> ExplanationView | None:
         """Why a handoff went to whom it went.
@@ -143,13 +143,13 @@ class Reading:
         after: str = "",
         limit: int = 100,
     ) -> Portfolio:
-        """Customers by id: those managed or covered, and those of the viewer's own handoffs."""
+        """Customers by id: those managed, covered or owed something, and of own handoffs."""
         query: dict[str, Any] = {}
         if manager:
             query = {"$or": [{"manager_id": manager}, {"home_manager_id": manager}]}
         mine: list[Account] = []
         if not viewer.sees_everything:
-            ids = await self._accounts_of(own(viewer), after, limit + 1)
+            ids = await self._accounts_of(viewer, after, limit + 1)
             mine = await self._repository.accounts_where(
                 {"$and": [{"_id": {"$in": ids}}, query]}, limit + 1, after
             )
@@ -172,10 +172,9 @@ class Reading:
         if rights.sees_portfolio(viewer, manager):
             found = await self._repository.accounts_of(wanted, manager, limit + 1)
         else:
-            ids = await self._accounts_of(own(viewer), "", MOST_OWN)
             wanted = replace(wanted, order="name")
-            more = {"manager_id": manager} if manager else {}
-            found = await self._repository.accounts_among(wanted, ids, limit + 1, **more)
+            query = {"manager_id": manager} if manager else {}
+            found = await self._repository.accounts_reached(viewer, wanted, query, limit + 1)
         page = found[:limit]
         return Portfolio(
             items=await self._rows(viewer, page),
@@ -190,13 +189,13 @@ class Reading:
         handoffs = await self._of_account(account_id)
         more = len(handoffs) > MOST_HANDOFFS
         handoffs = handoffs[:MOST_HANDOFFS]
-        reach = rights.of_account(viewer, account, handoffs)
+        owed = await self._owed(account_id)
+        reach = rights.of_account(viewer, account, handoffs, owed)
         if reach == Reach.NOTHING:
             return None
-        owed = await self._owed(account_id)
         if reach == Reach.OWN:
             handoffs = [one for one in handoffs if rights.is_own(viewer, one)]
-            owed = [one for one in owed if one.owner_id in viewer.whose]
+            owed = []  # nothing of it is the viewer's
         owners = (one.owner_id for one in owed)
         names = await self._directory.named(
             {account.manager_id, account.home_manager_id, *_people(handoffs), *owners}
@@ -253,20 +252,21 @@ class Reading:
             query = {"$and": [query, {"$or": rest}]}
         return await self._repository.handoffs_where(query, limit)
 
-    async def _accounts_of(
-        self, queries: Sequence[Mapping[str, Any]], after: str, limit: int
-    ) -> list[str]:
-        """Accounts of handoffs that match any of the queries, by id."""
-        rows = await aggregate(
-            self._repository.database["handoffs"],
-            [
-                {"$match": {"$or": list(queries), "account_id": {"$gt": after}}},
-                {"$group": {"_id": "$account_id"}},
-                {"$sort": {"_id": 1}},
-                {"$limit": limit},
-            ],
-        )
-        return [row["_id"] for row in rows]
+    async def _accounts_of(self, viewer: Viewer, after: str, limit: int) -> list[str]:
+        """Accounts of the viewer's own handoffs, and of what the viewer owes, by id."""
+        found: set[str] = set()
+        for name, query in (("handoffs", {"$or": own(viewer)}), ("obligations", owing(viewer))):
+            rows = await aggregate(
+                self._repository.database[name],
+                [
+                    {"$match": {**query, "account_id": {"$gt": after}}},
+                    {"$group": {"_id": "$account_id"}},
+                    {"$sort": {"_id": 1}},
+                    {"$limit": limit},
+                ],
+            )
+            found |= {row["_id"] for row in rows}
+        return sorted(found)[:limit]
 
 
 def _people(handoffs: Iterable[Handoff]) -> set[str | None]:

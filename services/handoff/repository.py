@@ -19,8 +19,9 @@ from services.handoff.documents import (
     write_account,
     write_manager,
 )
-from services.handoff.listing import FIELDS, Wanted, index, of_manager
+from services.handoff.listing import FIELDS, Wanted, index, of_manager, reached
 from services.handoff.obligations import Kind, Obligation
+from services.handoff.rights import Viewer
 from services.handoff.states import (
     LIVE,
     Account,
@@ -47,6 +48,7 @@ from shared.mongo import (
     ReplaceOne,
     Session,
     UpdateOne,
+    aggregate,
     find,
     write,
 )
@@ -82,7 +84,10 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "explanations": [],
     "salespeople": [],
     "history": [IndexModel([("handoff_id", 1), ("at", 1)])],
-    "obligations": [IndexModel("account_id")],
+    "obligations": [
+        IndexModel("account_id"),
+        IndexModel([("owner_id", 1), ("account_id", 1)]),
+    ],
 }
 
 
@@ -238,18 +243,19 @@ class Repository:
                 found[one.id] = one
         return sorted(found.values(), key=wanted.place, reverse=wanted.down)[:limit]
 
-    async def accounts_among(
-        self, wanted: Wanted, ids: Sequence[str], limit: int, **more: str
+    async def accounts_reached(
+        self, viewer: Viewer, wanted: Wanted, query: Document, limit: int
     ) -> list[Account]:
-        """Some accounts in the order wanted; `more`: what else they must match."""
-        return await self._ordered(wanted, {"_id": {"$in": list(ids)}, **more}, limit, None)
+        """Accounts that match, of the viewer's own handoffs or owed something, as wanted."""
+        rows = await aggregate(self._handoffs, reached(viewer, wanted, query, limit))
+        return [to_account(row) for row in rows]
 
     async def _ordered(
         self,
         wanted: Wanted,
         query: Mapping[str, Any],
         limit: int,
-        by: Sequence[tuple[str, int]] | None,
+        by: Sequence[tuple[str, int]],
     ) -> list[Account]:
         found: list[Account] = []
         for step in wanted.steps(query):

@@ -1,13 +1,15 @@
 """Who may see and do what. What somebody may not see does not exist for them: 404, never 403.
 
 A person sees what is the person's own: accounts managed or covered, handoffs on either side,
-steps to do. A head sees what is the team's, too; the company's manager and `ops` see everything.
+steps to do, what is owed to a customer. A head sees what is the team's, too; the company's manager
+and `ops` see everything.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from services.handoff.obligations import Obligation
 from services.handoff.people import Person
 from services.handoff.states import LIVE, Account, Handoff, Status
 from services.handoff.steps import open_steps
@@ -46,15 +48,22 @@ class Reach(IntEnum):
     ALL = 2
 
 
-def of_account(viewer: Viewer, account: Account, handoffs: Iterable[Handoff] = ()) -> Reach:
-    """How much of an account somebody sees. `handoffs`: those of the account.
+def of_account(
+    viewer: Viewer,
+    account: Account,
+    handoffs: Iterable[Handoff] = (),
+    owed: Iterable[Obligation] = (),
+) -> Reach:
+    """How much of an account somebody sees. `handoffs`, `owed`: those of the account.
 
-    Who manages it or is away from it, and whoever has a step to do in it for the manager, sees
-    all. A salesperson, and who managed it once, sees the own handoffs.
+    Who manages it or is away from it, and whoever has a step to do in it for the manager or owes
+    the customer something, sees all. A salesperson, and who managed it once, sees the own handoffs.
     """
     if manages(viewer, account):
         return Reach.ALL
     whose, reach = viewer.whose, Reach.NOTHING
+    if any(one.owner_id in whose for one in owed):
+        return Reach.ALL
     for handoff in handoffs:
         if works_on(whose, handoff):
             return Reach.ALL
@@ -87,10 +96,14 @@ def is_own(viewer: Viewer, handoff: Handoff) -> bool:
 
 
 def sees_handoff(
-    viewer: Viewer, handoff: Handoff, account: Account, handoffs: Iterable[Handoff] = ()
+    viewer: Viewer,
+    handoff: Handoff,
+    account: Account,
+    handoffs: Iterable[Handoff] = (),
+    owed: Iterable[Obligation] = (),
 ) -> bool:
-    """Whether somebody sees a handoff. `handoffs`: those of its account."""
-    return is_own(viewer, handoff) or of_account(viewer, account, handoffs) == Reach.ALL
+    """Whether somebody sees a handoff. `handoffs`, `owed`: those of its account."""
+    return is_own(viewer, handoff) or of_account(viewer, account, handoffs, owed) == Reach.ALL
 
 
 def sees_manager(viewer: Viewer, manager_id: str) -> bool:

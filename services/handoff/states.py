@@ -1,7 +1,7 @@
 """What handoff knows: accounts, handoffs, their deadlines, and why each went where it went."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -42,6 +42,14 @@ class Deadline:
     due_at: datetime
     titles: Mapping[str, str] = field(default_factory=dict)
     """By language."""
+    turn: int = 0
+    """How often it was given to another from here; not counted: what was handed on elsewhere."""
+
+    def given_to(self, owner_id: str) -> "Deadline":
+        """Another's from now on, if it is not that one's already."""
+        if owner_id == self.owner_id:
+            return self
+        return replace(self, owner_id=owner_id, turn=self.turn + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +232,7 @@ def move_deadline(
         subject_id=handoff.id,
         due_at=due.due_at,
         owner_id=due.owner_id if handed else None,
+        turn=due.turn if handed else None,
         reason=reason,
         moved_at=at,
     )

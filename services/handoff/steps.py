@@ -213,7 +213,7 @@ def answered_by(
 def _owned(
     handoff: Handoff, owner: Callable[[Deadline], str], reason: str, at: datetime
 ) -> tuple[Handoff, Published]:
-    deadlines = tuple(replace(due, owner_id=owner(due)) for due in handoff.deadlines)
+    deadlines = tuple(due.given_to(owner(due)) for due in handoff.deadlines)
     told = tuple(
         move_deadline(handoff, now, reason, at, handed=True)
         for now, before in zip(deadlines, handoff.deadlines, strict=True)

@@ -88,6 +88,7 @@ def hand_on(case: Case, by: str, to: str, now: datetime, world: World) -> Outcom
         due_at=deadline.due_at,
         owner_id=to,
         from_owner_id=deadline.owner_id,
+        turn=deadline.turn or None,
         reason=f"handed on by {by}",
         moved_at=now,
     )

@@ -75,6 +75,8 @@ class Deadline:
     paused_at: datetime | None = None
     resumed_at: datetime | None = None
     """A resumption whose pause has not been heard of: it may come yet."""
+    turn: int = 0
+    """How often whoever set it has given it to another, as far as that is known here."""
 
     @property
     def known(self) -> dict[str, str | None]:
@@ -148,6 +150,7 @@ def move(deadline: Deadline, data: DeadlineMoved) -> Deadline:
     Pauses before the word are in it already; one that lasts moves the new time from then on.
     """
     owner, due = data.owner_id or deadline.owner_id, _kept(data.due_at)
+    deadline = replace(deadline, turn=deadline.turn if data.turn is None else data.turn)
     if deadline.status in ENDED or due == deadline.due_at:
         return replace(deadline, owner_id=owner)
     return replace(

@@ -1,7 +1,7 @@
 """Figures over HTTP. Read-only: as JSON, as CSV and as XLSX."""
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -19,6 +19,7 @@ from services.reporting.figures.declaration import Figure
 from services.reporting.questions import Question, Row, Unanswerable, dimensions
 from services.reporting.rights import Hidden, Viewer
 from services.reporting.titles import title
+from shared.identities import ERASED
 from shared.pages.catalog import LANGUAGES, Language
 
 MOST = 10_000
@@ -185,7 +186,7 @@ def build_router(answers: Answers, knows: Knows, say: Say) -> APIRouter:
         if _is_known(request, tag):
             return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=_headers(tag))
         heads = _heads(figure, question, wanted.language, say)
-        names = await answers.names(question.by) if wanted.language else {}
+        names = _called(await answers.names(question.by), wanted.language, say)
         columns = Columns(figure=figure, by=question.by, heads=heads, names=names)
         with _told():
             rows = await _begun(answers.rows(name, question, viewer, rolled=wanted.rolled))
@@ -353,6 +354,19 @@ def _info(figure: Figure, say: Say) -> FigureInfo:
 def _heads(figure: Figure, question: Question, language: Language | None, say: Say) -> list[str]:
     names = [*question.by, *(measure.name for measure in figure.measures)]
     return [say(title(name), language) for name in names] if language else names
+
+
+def _called(
+    names: Mapping[str, Mapping[str, str]], language: Language | None, say: Say
+) -> Mapping[str, Mapping[str, str]]:
+    """Names for a file that people read, by dimension; others have ids."""
+    if language is None:
+        return {}
+    gone = say(ERASED, language)
+    return {
+        dimension: {one: gone if name == ERASED else name for one, name in called.items()}
+        for dimension, called in names.items()
+    }
 
 
 def _shape(request: Request) -> Shape:

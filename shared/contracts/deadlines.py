@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, TypeAlias
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from shared.contracts.directory import Tier
 from shared.contracts.event import EventData
@@ -60,6 +60,11 @@ class DeadlineMoved(EventData):
     owner_id: Id | None = None
     from_owner_id: Id | None = None
     """Who handed it on to `owner_id`. Whoever knows it as another's by now does not follow."""
+    turn: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    """How often whoever set it has given it to another so far; absent: never.
+
+    Who hands it on repeats what was heard last, so that it is seen whether all was known.
+    """
     reason: Text | None = None
     moved_at: Instant
 

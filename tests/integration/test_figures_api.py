@@ -160,6 +160,17 @@ async def test_files_for_people_have_names(house: Reports) -> None:
             assert told in answer.text
 
 
+async def test_who_is_erased_is_called_so_in_the_language_of_the_file(house: Reports) -> None:
+    erased = PersonErased(
+        person_id="sam", removed_at=NOW, erasure_id="e", key_name="k", digests=("0" * 32,)
+    )
+    await house.say(erased, at=NOW + timedelta(minutes=1))
+    async with house.client("ops") as client:
+        for language, told in (("", "sam"), ("&language=en", ERASED), ("&language=fa", "[حذف‌شده]")):
+            answer = await client.get(f"/figures/deals.csv?by=salesperson{language}")
+            assert told in [line.partition(",")[0] for line in answer.text.splitlines()]
+
+
 async def test_xlsx(house: Reports, tmp_path: Path) -> None:
     async with house.client("ops") as client:
         answer = await client.get("/figures/deals.xlsx?by=salesperson&by=day&language=fa")

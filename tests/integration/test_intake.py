@@ -183,7 +183,8 @@ async def test_other_ways_in_and_who_is_not_let_in(client: Client) -> None:
     json_type = {"content-type": "application/json"}
     await client.http.post(f"/intake/didar/{HEX}", content=thin, headers=json_type)
     await client.http.post(f"/intake/didar/{HEX}", content=b"{", headers=json_type)
-    await client.http.get(f"/intake/didar/{HEX}")
+    wrong = await client.http.get(f"/intake/didar/{HEX}")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
     log = client.system.processes[0].log.read_text()
     assert "intake.refused" in log
     assert HEX not in log, "a secret in an address must not reach a log"

@@ -21,13 +21,18 @@ from services.handoff.app import build
 from services.handoff.config import Settings
 from services.handoff.directory import Directory
 from services.handoff.links import Links
-from services.handoff.listing import FIELDS, Order, managed, own, sort_name
+from services.handoff.listing import FIELDS, Order, managed, owing, own, sort_name
 from services.handoff.people import Person
 from services.handoff.repository import Repository
 from services.handoff.rights import Viewer
 from services.handoff.sessions import Seal
 from shared import http, mongo
-from shared.contracts.accounts import DisputeOpened, SatisfactionRecorded
+from shared.contracts.accounts import (
+    DisputeOpened,
+    OpportunityIdentified,
+    SatisfactionRecorded,
+)
+from shared.contracts.deadlines import DeadlineMet, DeadlineMoved
 from shared.contracts.directory import Absence, AbsenceSet, PersonRemoved, Role
 from shared.contracts.event import EventData
 from shared.metrics import Metrics
@@ -45,6 +50,8 @@ SEES_ALL = {"ops", "carla", "hana", "mia"}
 """hana leads mia, who manages acme; sam sold it. noah, his head otto, and sue have no part."""
 SEES = SEES_ALL | {"sam"}
 OUTSIDE = {"noah", "otto", "sue"}
+OWES = {"olga"}
+"""A follow-up of acme was handed on to her: she has no handoff, and sees the customer."""
 OPEN = {
     "GET /live", "GET /ready", "GET /openapi.json",
     "GET /login", "POST /login", "GET /login/{token}", "POST /login/{token}",
@@ -53,7 +60,11 @@ OPEN = {
 FOR_OPS = {"GET /metrics"}
 FOR_FORMS = {"POST /logout", "POST /pages/handoffs/{handoff_id}/{what}"}
 """Refused without the token of a form, whoever asks."""
-LISTS = {"GET /handoffs": "acme", "GET /accounts": "acme", "GET /managers": '"mia"'}
+LISTS = {
+    "GET /handoffs": ("acme", SEES),
+    "GET /accounts": ("acme", SEES | OWES),
+    "GET /managers": ('"mia"', SEES_ALL),
+}
 """Answered to everybody; what must be in it for who may see it, and for nobody else."""
 OF_ACME = {
     "GET /handoffs/{handoff_id}",
@@ -70,9 +81,9 @@ OF_ACME = {
 }
 PAGES: Mapping[str, tuple[int, set[str]]] = {
     "GET /pages": (200, SEES),
-    "GET /pages/portfolio": (200, SEES),
-    "GET /pages/account": (404, SEES),
-    "GET /pages/handoffs/{handoff_id}": (404, SEES),
+    "GET /pages/portfolio": (200, SEES | OWES),
+    "GET /pages/account": (404, SEES | OWES),
+    "GET /pages/handoffs/{handoff_id}": (404, SEES | OWES),
     "GET /pages/{rest}": (404, set()),
     "GET /reports": (200, set()),
 }
@@ -139,6 +150,31 @@ class House:
 
         await mongo.transaction(self.database, apply)
 
+    async def handed_on(self, deadline_id: str, subject_id: str, to: str) -> None:
+        """As Mia does it in an answer to a reminder."""
+        await self.say(
+            DeadlineMoved(
+                deadline_id=deadline_id,
+                subject_id=subject_id,
+                account_id="acme",
+                due_at=NOW,
+                owner_id=to,
+                from_owner_id="mia",
+                moved_at=NOW,
+            )
+        )
+
+    async def olga_owes(self) -> dict[str, Any]:
+        """What is owed to acme and was handed on to olga."""
+        await self.say(
+            manager("olga", region="North", reports_to="otto"),
+            OpportunityIdentified(account_id="acme", opportunity_id="o", identified_at=NOW),
+        )
+        one = await self.database["obligations"].find_one({"subject_id": "o"})
+        assert one
+        await self.handed_on(one["_id"], "o", "olga")
+        return dict(one)
+
     def client(self, who: str | None) -> httpx.AsyncClient:
         headers = {"X-User": who or "", "X-Tahvil-Proxy-Secret": SECRET}
         return httpx.AsyncClient(
@@ -191,6 +227,8 @@ def paths(app: FastAPI) -> set[str]:
 
 
 async def test_every_route_has_a_rule_and_keeps_it(house: House) -> None:
+    await house.olga_owes()
+    await house.say(manager("olga", region="North"))  # who leads her sees what she sees
     ruled = OPEN | FOR_OPS | FOR_FORMS | set(LISTS) | OF_ACME
     assert {path.replace(":path}", "}") for path in paths(house.app)} == ruled | set(PAGES)
     ((handoff,),) = [await house.get("ops", "/handoffs")]
@@ -200,7 +238,7 @@ async def test_every_route_has_a_rule_and_keeps_it(house: House) -> None:
         path = template.format(
             handoff_id=handoff["id"], account_id="acme", step="kick-off", token="x", what="accept"
         )
-        for who in (*sorted(SEES | OUTSIDE), None):
+        for who in (*sorted(SEES | OUTSIDE | OWES), None):
             body = BODIES.get(path.rsplit("/", 1)[-1], {})
             if who == "ops":
                 body = {**body, "by": "sue"}
@@ -216,9 +254,9 @@ async def test_every_route_has_a_rule_and_keeps_it(house: House) -> None:
             elif route in FOR_FORMS:
                 assert answer.status_code == 403, asked
             elif route in LISTS:
-                seers = SEES_ALL if route == "GET /managers" else SEES
+                text, seers = LISTS[route]
                 assert answer.status_code == 200, asked
-                assert (LISTS[route] in answer.text) == (who in seers), asked
+                assert (text in answer.text) == (who in seers), asked
             elif who in OUTSIDE:
                 assert answer.status_code == 404, asked
                 assert "Account acme" not in answer.text
@@ -231,11 +269,13 @@ async def test_every_route_has_a_rule_and_keeps_it(house: House) -> None:
 
 
 async def test_every_page_keeps_the_rules(house: House) -> None:
+    await house.olga_owes()
+    await house.say(manager("olga", region="North"))
     ((handoff,),) = [await house.get("ops", "/handoffs")]
     for route, (otherwise, seers) in PAGES.items():
         path = route.removeprefix("GET ").format(handoff_id=handoff["id"], rest="nothing")
         query = {"id": "acme"} if path == "/pages/account" else {"manager": "mia"}
-        for who in (*sorted(SEES | OUTSIDE), None):
+        for who in (*sorted(SEES | OUTSIDE | OWES), None):
             async with house.client(who) as client:
                 client.headers["Accept"] = "text/html"
                 answer = await client.get(path, params=query)
@@ -252,6 +292,39 @@ async def test_every_page_keeps_the_rules(house: House) -> None:
                 assert won == (path == "/pages/portfolio" and who in SEES_ALL), asked
             if who:
                 assert "script-src 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_who_owes_a_customer_something_sees_the_customer_until_it_is_done(
+    house: House,
+) -> None:
+    one = await house.olga_owes()
+    for who in ("olga", "otto"):
+        seen = await house.get(who, "/accounts/acme")
+        assert (seen["whole"], seen["won"]) == (True, {"USD": "100.50"})
+        assert [owed["owner_id"] for owed in seen["obligations"]] == ["olga"]
+        assert [row["id"] for row in (await house.get(who, "/accounts"))["items"]] == ["acme"]
+    met = DeadlineMet(
+        deadline_id=one["_id"], subject_id="o", account_id="acme", met_at=NOW, by="olga"
+    )
+    await house.say(met)
+    for who in ("olga", "otto"):
+        assert (await house.get(who, "/accounts"))["items"] == []
+        async with house.client(who) as client:
+            assert (await client.get("/accounts/acme")).status_code == 404
+
+
+async def test_to_whom_a_step_is_handed_on_does_that_step_and_no_other(house: House) -> None:
+    await house.say(manager("fay", roles=()))
+    ((handoff,),) = [await house.get("ops", "/handoffs")]
+    await house.handed_on(f"{handoff['id']}:kick-off", handoff["id"], "fay")
+    assert (await house.get("fay", "/accounts/acme"))["whole"]
+    (seen,) = await house.get("fay", "/handoffs")
+    assert seen["may"] == ["steps/kick-off/done"]
+    async with house.client("fay") as client:
+        steps = f"/handoffs/{handoff['id']}/steps"
+        assert (await client.post(f"{steps}/welcome-call/done", json={})).status_code == 403
+        assert (await client.post(f"{steps}/kick-off/done", json={})).status_code == 200
+        assert (await client.get("/accounts/acme")).status_code == 404
 
 
 async def test_how_much_of_a_customer_is_seen(house: House) -> None:
@@ -410,7 +483,9 @@ async def test_nothing_personal_is_kept_and_long_bodies_are_refused(house: House
 
 async def test_lists_use_indexes(house: House) -> None:
     viewer = Viewer(Person(id="mia", name="Mia", roles=frozenset({Role.HEAD})), frozenset({"noah"}))
-    for collection, query in (("handoffs", own(viewer)), ("accounts", managed(viewer))):
+    for collection, query in (
+        ("handoffs", own(viewer)), ("accounts", managed(viewer)), ("obligations", [owing(viewer)]),
+    ):  # fmt: skip
         cursor = house.database[collection].find({"$or": query})
         plan = str((await cursor.explain())["queryPlanner"]["winningPlan"])
         assert "COLLSCAN" not in plan, plan
@@ -498,6 +573,29 @@ async def test_a_page_of_a_portfolio_costs_the_same_among_many(house: House) -> 
         assert "manager_id: 1" in one["planSummary"], one
         assert "hasSortStage" not in one, one
         assert one["docsExamined"] == one["nreturned"] <= 51, one
+
+
+async def test_a_salesperson_s_pages_leave_none_out_of_many(house: House) -> None:
+    account = await house.database["accounts"].find_one({"_id": "acme"})
+    handoff = await house.database["handoffs"].find_one({"account_id": "acme"})
+    assert account
+    assert handoff
+    ids = [f"b{n:04}" for n in range(5100)]
+    names = [f"Customer {n:04}" for n in reversed(range(5100))]  # the last id is the first name
+    await house.database["accounts"].insert_many(
+        account | {"_id": id_, "name": name, "sort_name": sort_name(name)}
+        for id_, name in zip(ids, names, strict=True)
+    )
+    await house.database["handoffs"].insert_many(
+        handoff | {"_id": f"h-{id_}", "deal_id": id_, "account_id": id_, "salesperson_id": "sue"}
+        for id_ in ids
+    )
+    assert (await walked(house, "sue", "/pages/portfolio?search=customer+00"))[:2] == [
+        "b5099", "b5098",
+    ]  # fmt: skip
+    assert await walked(house, "sue", "/pages/portfolio?search=customer+002") == [
+        f"b{n:04}" for n in range(5079, 5069, -1)
+    ]
 
 
 async def test_a_salesperson_cannot_sort_by_what_is_hidden(house: House) -> None:

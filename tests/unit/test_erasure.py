@@ -28,9 +28,12 @@ from shared.contracts.generate import schema
 from shared.contracts.notifications import NotificationRequested
 from shared.contracts.registry import EVENTS
 from shared.erasure import TEXTS, Mark, Sought, emptied, mark_of, remaining
+from shared.errors import Misconfigured
 from shared.identities import ERASED, GONE, Digests, Keys, Search, plain
 from shared.pages.rendering import Pages
 from shared.proof import has, texts
+from tahvil.dead_letters import Letter
+from tahvil.erasing import refuse
 from tests.support.builders import NOON, deal, event, manager
 from tests.support.telling import WORLD, Stored, applied
 
@@ -265,6 +268,23 @@ def test_other_dead_letters_stay() -> None:
     mine = letter(b"\xff", key=b"mia", topic="directory")
     assert emptied(mine, sought(person_erased())), "what the directory said of a person"
     assert emptied(letter(b"\xff", key=b"noah", topic="directory"), sought(person_erased())) is None
+
+
+def replayed(value: bytes, key: str = "k" * 32) -> None:
+    about = {"service": "handoff", "topic": "deals", "partition": "0", "offset": "1"}
+    said = [event(manager()), SARAS]
+    refuse(Letter(about, b"acme", value, []).document, said, Keys([key]))
+
+
+def test_a_dead_letter_that_tells_of_somebody_is_not_published_again() -> None:
+    with pytest.raises(Misconfigured, match=r"tells of somebody who was erased \(erasure e1\)"):
+        replayed(b'{"email": "SARA@example.com"')
+    replayed(b'{"email": "tom@example.com"')
+
+
+def test_without_the_key_nobody_knows_of_whom_it_tells() -> None:
+    with pytest.raises(Misconfigured, match="another TAHVIL_ERASURE_KEY"):
+        replayed(b'{"email": "tom@example.com"', key="another")
 
 
 # What is stored

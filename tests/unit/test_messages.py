@@ -27,9 +27,10 @@ from pydantic import ValidationError
 
 from services.reminders.delivery import language
 from services.reminders.delivery.mail import Mail
-from services.reminders.delivery.writing import Family, Letter, Writer, environment, one_line
+from services.reminders.delivery.writing import Family, Form, Letter, Writer, environment, one_line
 from services.reminders.sending import Recipient
 from shared.contracts.directory import PersonUpserted
+from shared.identities import ERASED
 from shared.smtp import SmtpSettings
 from tests.support.builders import NOON
 from tests.support.letters import FAMILIES, LINKS, letter, reminder
@@ -82,6 +83,20 @@ def test_every_family_has_a_golden_message() -> None:
         f"{n}.{lang}.{form}" for n in FAMILIES for lang in LANGUAGES for form in ("txt", "html")
     }
     assert {file.name for file in GOLDEN.iterdir()} == names
+
+
+@pytest.mark.parametrize(("spoken", "word"), [("en", "[erased]"), ("fa", "[حذف‌شده]")])
+@pytest.mark.parametrize("family", ["escalated", "undelivered"])
+def test_who_is_erased_is_called_so_in_the_reader_s_language(
+    family: str, spoken: Literal["en", "fa"], word: str, writer: Writer
+) -> None:
+    one = letter(family, spoken)
+    item = replace(one.item, reminder=replace(one.item.reminder, owner_name=ERASED))
+    one = replace(one, item=item, names=dict.fromkeys(one.names, ERASED))
+    for form in get_args(Form):
+        text = writer.write(one, form).text
+        assert word in text, form
+        assert spoken == "en" or ERASED not in text
 
 
 def extracted() -> set[Any]:

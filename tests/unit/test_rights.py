@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.handoff import dossier, rights
 from services.handoff.checklists import Checklist, Step
+from services.handoff.obligations import Kind, Obligation
 from services.handoff.people import Person
 from services.handoff.rights import Reach, Viewer
 from services.handoff.states import LIVE, Account, Deadline, Handoff, Status
@@ -47,6 +48,19 @@ def due(step: str, owner: str) -> Deadline:
     return Deadline(step=step, title=step, owner_id=owner, due_at=NOON)
 
 
+def owed(owner: str) -> Obligation:
+    return Obligation(
+        id="o",
+        account_id="acme",
+        subject_id="x",
+        kind=Kind.FOLLOW_UP,
+        title="Follow up",
+        owner_id=owner,
+        since=NOON,
+        due_at=NOON,
+    )
+
+
 @pytest.mark.parametrize(
     ("who", "reach"),
     [
@@ -64,6 +78,22 @@ def due(step: str, owner: str) -> Deadline:
 def test_how_much_of_an_account(who: Viewer, reach: Reach) -> None:
     with_step = handoff(deadlines=(due("accept", "mia"), due("invoice", "fay")))
     assert rights.of_account(who, account(), [with_step]) == reach
+
+
+@pytest.mark.parametrize(
+    ("who", "reach"),
+    [
+        (viewer("olga"), Reach.ALL),
+        (viewer("otto", Role.HEAD, team=("olga",)), Reach.ALL),
+        (viewer("otto", team=("olga",)), Reach.NOTHING),
+        (viewer("noah"), Reach.NOTHING),
+    ],
+)
+def test_who_owes_the_customer_something_sees_the_account(who: Viewer, reach: Reach) -> None:
+    assert rights.of_account(who, account(), [handoff()], [owed("olga")]) == reach
+    assert rights.sees_handoff(who, handoff(), account(), [handoff()], [owed("olga")]) == bool(
+        reach
+    )
 
 
 def test_both_sides_of_an_absence_see_the_account() -> None:

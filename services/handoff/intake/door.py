@@ -16,12 +16,15 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Path, Request, Response
+from fastapi.routing import APIRoute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 from prometheus_client import CollectorRegistry, Counter
 from pydantic import BaseModel
 from standardwebhooks import Webhook
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
 
 from services.handoff.intake import bodies, events
 from services.handoff.intake.batches import Batches
@@ -157,7 +160,7 @@ class Door:
         knock = Knock(
             method=request.method,
             target=_target(request),
-            headers=dict(request.headers),
+            headers=request.headers,
             in_path=in_path,
             body=b"",
         )
@@ -226,9 +229,24 @@ class _Limited(Exception):
         self.seconds = seconds
 
 
+class _Straight(APIRoute):
+    """A route whose function is handed the request and the parts of its path, and nothing else.
+
+    What FastAPI does besides (dependencies, stacks of what they open) costs 100 us a webhook.
+    """
+
+    @override
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.methods and scope["method"] not in self.methods:
+            await super().handle(scope, receive, send)  # it says which methods there are
+            return
+        response: Response = await self.endpoint(Request(scope, receive), **scope["path_params"])
+        await response(scope, receive, send)
+
+
 def build_router(door: Door) -> APIRouter:
     """The intake's routes."""
-    router = APIRouter()
+    router = APIRouter(route_class=_Straight)
     named = Annotated[str, Path(description="name of the source")]
 
     @router.post(

@@ -23,9 +23,16 @@ _FUNCTIONS = Functions()
 _ORDERS = {"lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge}
 
 
-def compiled(expression: str) -> Find:
-    """Raises `JMESPathError` where it is none."""
-    return _find(jmespath.compile(expression).parsed)
+def compiled(expression: str) -> tuple[Find, bool]:
+    """The function, and whether it never raises. Raises `JMESPathError` where it is none."""
+    parsed: Node = jmespath.compile(expression).parsed
+    return _find(parsed), _sure(parsed)
+
+
+def _sure(node: Node) -> bool:
+    """Places, literals and what compares or joins them; functions and orders may raise."""
+    compares = node["type"] == "comparator" and node["value"] not in _ORDERS
+    return (compares or node["type"] in _SURE) and all(map(_sure, node["children"]))
 
 
 def true(value: Any) -> bool:
@@ -156,6 +163,7 @@ def _call(name: str, finds: Sequence[Find]) -> Find:
     return lambda document: _FUNCTIONS.call_function(name, [find(document) for find in finds])
 
 
+_SURE = {"field", "subexpression", "literal", "and_expression", "or_expression", "not_expression"}
 _LEAVES: Mapping[str, Callable[[Any], Find]] = {"index": _index, "literal": _literal}
 _INNER: Mapping[str, Callable[[Sequence[Find]], Find]] = {
     "subexpression": _chain,

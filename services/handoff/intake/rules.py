@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -86,11 +87,13 @@ def place(expression: Any, where: str) -> Rule:
             f"{where}: write !({trap[1]}…): JMESPath reads {trap[0]}… as whether the first is there"
         )
     try:
-        search = expressions.compiled(expression)
+        search, sure = expressions.compiled(expression)
     except JMESPathError as error:
         raise Wrong(f"{where}: {expression!r} is not JMESPath: {str(error).splitlines()[0]}") from (
             None
         )
+    if sure:
+        return search
 
     def find(document: Any) -> Any:
         try:
@@ -124,9 +127,7 @@ def rule(written: Any, terms: Terms, where: str) -> Rule:  # noqa: PLR0911 - one
         case {"first": list(choices)}:
             _only(written, {"first"}, where)
             rules = [rule(one, terms, f"{where}.first[{n}]") for n, one in enumerate(choices)]
-            return lambda document: next(
-                (value for one in rules if (value := one(document)) is not None), None
-            )
+            return _first(rules)
         case {"each": _}:
             return _each(written, terms, where)
         case Mapping() if written:
@@ -139,6 +140,16 @@ def rule(written: Any, terms: Terms, where: str) -> Rule:  # noqa: PLR0911 - one
             raise Wrong(
                 f"{where}: must be a rule: a place, such as data.title, or an object of rules"
             )
+
+
+def _first(rules: Sequence[Rule]) -> Rule:
+    def give(document: Any) -> Any:
+        for one in rules:
+            if (value := one(document)) is not None:
+                return value
+        return None
+
+    return give
 
 
 def origins(written: Any, path: str) -> Mapping[str, str]:  # noqa: PLR0911 - one a form
@@ -172,9 +183,13 @@ def _leaf(written: Mapping[str, Any], terms: Terms, where: str) -> Rule:
     finds = [place(one, f"{where}.take") for one in listed]
     origin = " / ".join(listed)
     kind = written.get("as", "id")
-    zone = _zone(written.get("zone", "time_zone"), terms, where) if kind == "time" else None
-    if kind not in {"id", "name", "text", "time", "flag", "number"}:
+    if kind == "time":
+        zone = _zone(written.get("zone", "time_zone"), terms, where)
+        translated: Callable[[Any], Any] = partial(_time, zone=zone)
+    elif kind not in _TRANSLATED:
         raise Wrong(f"{where}.as: must be id, name, text, time, flag or number")
+    else:
+        translated = _TRANSLATED[kind]
     through = _through(written, terms, where) if "through" in written else None
     if through is None and len(finds) > 1:
         raise Wrong(f"{where}.take: several places need `through`, a table of tables")
@@ -183,11 +198,14 @@ def _leaf(written: Mapping[str, Any], terms: Terms, where: str) -> Rule:
         prefix = terms.texts.get(str(written["prefix"]), "")
         if written["prefix"] not in terms.texts:
             raise Wrong(f"{where}.prefix: `with` has no text {written['prefix']!r}")
+    only = finds[0]
 
     def give(document: Any) -> Any:
         try:
-            value = through([find(document) for find in finds]) if through else finds[0](document)
-            value = _translated(value, kind, zone)
+            value = through([find(document) for find in finds]) if through else only(document)
+            if value is None or value == "":
+                return None
+            value = translated(value)
         except _Untranslatable as error:
             raise Unmappable(f"{origin}: {error}") from None
         return prefix + value if prefix and value is not None else value
@@ -199,31 +217,32 @@ class _Untranslatable(Exception):
     """What is wrong with a value; never the value itself."""
 
 
-def _translated(value: Any, kind: str, zone: ZoneInfo | None) -> Any:
-    if value is None or value == "":
-        return None
-    if kind == "time":
-        return _time(value, zone or ZoneInfo("UTC"))
-    if kind == "flag":
-        return _flag(value)
-    if kind == "number":
-        number = _decimal(value)
-        return int(number) if number == number.to_integral_value() else float(number)
-    return _text(value, kind)
+def _number(value: Any) -> int | float:
+    number = _decimal(value)
+    return int(number) if number == number.to_integral_value() else float(number)
 
 
-def _text(value: Any, kind: str) -> str | None:
+def _written(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, Decimal) and value == value.to_integral_value():
         value = int(_decimal(value))
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, int):
         raise _Untranslatable("must be text or a whole number")
-    text = str(value)
-    if kind == "text":
-        return text[:TEXT].strip() or None
-    if kind == "name":
-        text = " ".join(text.split())
-        return (text if len(text) <= NAME else text[: NAME - 1].rstrip() + "…") or None
-    return text.strip() or None
+    return str(value)
+
+
+def _id(value: Any) -> str | None:
+    return _written(value).strip() or None
+
+
+def _name(value: Any) -> str | None:
+    text = " ".join(_written(value).split())
+    return (text if len(text) <= NAME else text[: NAME - 1].rstrip() + "…") or None
+
+
+def _text(value: Any) -> str | None:
+    return _written(value)[:TEXT].strip() or None
 
 
 def _time(value: Any, zone: ZoneInfo) -> str:
@@ -232,7 +251,11 @@ def _time(value: Any, zone: ZoneInfo) -> str:
         value = format(_decimal(value).to_integral_value(), "f")
     if not isinstance(value, str):
         raise _Untranslatable("must be a time")
-    text = value.strip()
+    return _moment(value.strip(), zone)
+
+
+@lru_cache(maxsize=1024)  # an event tells one moment as its time, in its id and in its data
+def _moment(text: str, zone: ZoneInfo) -> str:
     try:
         if _EPOCH.fullmatch(text):
             # 10 or 11 digits are seconds (to the year 5138), more are milliseconds (from 1973)
@@ -263,6 +286,16 @@ def _flag(value: Any) -> bool:
     raise _Untranslatable("must be true or false")
 
 
+_TRANSLATED: Mapping[str, Callable[[Any], Any]] = {
+    "id": _id,
+    "name": _name,
+    "text": _text,
+    "flag": _flag,
+    "number": _number,
+}
+"""By what a value is to be read as; a time needs its zone besides."""
+
+
 def _decimal(value: Any) -> Decimal:
     if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
         try:
@@ -287,7 +320,8 @@ def _money(written: Mapping[str, Any], where: str) -> Rule:
             return None
         try:
             number = _decimal(amount)
-            unit = _translated(currency(document), "id", None)
+            unit = currency(document)
+            unit = None if unit is None else _id(unit)
         except _Untranslatable as error:
             raise Unmappable(f"{written['money']}: {error}") from None
         if unit is None:

@@ -22,6 +22,7 @@ from services.reminders.delivery import language
 from services.reminders.domain import Kind, Reminder
 from services.reminders.sending import ADDRESS, Pending, Recipient
 from services.reminders.tokens import Links
+from shared.identities import ERASED
 
 Family = Literal[
     "before",
@@ -185,6 +186,7 @@ def environment(name: str, *, html: bool) -> SandboxedEnvironment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals["erased"] = ERASED
     install: Any = made
     install.install_gettext_translations(_translations(name), newstyle=True)
     return made
