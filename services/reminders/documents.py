@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from services.reminders.cases import Case, Entry, Held, Quiet
@@ -11,7 +12,7 @@ from services.reminders.people import Person
 from services.reminders.policies import kept, restored
 from services.reminders.shards import shard_of
 from shared.contracts.directory import AbsenceSet, PersonRemoved, PersonUpserted
-from shared.mongo import Document
+from shared.mongo import Document, decoded
 
 Said = PersonUpserted | PersonRemoved | AbsenceSet
 """What the directory says of a person."""
@@ -84,6 +85,11 @@ def to_case(row: Mapping[str, Any]) -> Case:
     )
 
 
+def case_of(stored: bytes) -> Case:
+    """The case of a stored document."""
+    return to_case(decoded(stored))
+
+
 def from_reminder(reminder: Reminder) -> Document:
     """A message's part that never changes."""
     row: Document = {field.name: getattr(reminder, field.name) for field in fields(reminder)}
@@ -127,6 +133,13 @@ def of_person(said: Said) -> Document:
         "digest_at": said.digest_at,
         "active": True,
     }
+
+
+@lru_cache(maxsize=16_384)
+def person_of(stored: bytes) -> tuple[str, Person | None]:
+    """Id and person of a stored document. The same few hundred are read again and again."""
+    row = decoded(stored)
+    return row["_id"], to_person(row)
 
 
 def to_person(row: Mapping[str, Any]) -> Person | None:

@@ -101,7 +101,7 @@ async def test_what_is_claimed_while_a_batch_is_fired_is_not_fired_twice(
     await firing.deadlines([await firing.now() - SECOND] * 20)
     read = old.repository.due
 
-    async def slow(*args: Any) -> list[Case]:
+    async def slow(*args: Any) -> list[bytes]:
         cases = await read(*args)
         await asyncio.sleep(1.2)
         await new.leases.renew()
