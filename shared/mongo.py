@@ -66,7 +66,7 @@ __all__ = [
     "UpdateOne",
 ]
 
-_READ: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
+_READ: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _RAW = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
 
 _AT_ONCE = 1000

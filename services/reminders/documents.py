@@ -1,6 +1,6 @@
 """Cases, people and reminders as MongoDB documents, and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from functools import lru_cache
@@ -19,15 +19,15 @@ Said = PersonUpserted | PersonRemoved | AbsenceSet
 
 _OF_DEADLINE = tuple(field.name for field in fields(Deadline) if field.name != "id")
 _OF_CASE = ("since", "returns", "silent", "next_at")
+_SAID = ("recipient_id", "kind", "title")
+"""What every message has."""
 _LISTS = ("made", "told", "concerned", "quiet", "held", "log")
 
 
 def from_case(case: Case) -> Document:
     """One document holds the deadline, its case and its timer: when, and of which shard."""
     deadline = case.deadline
-    timer = {"shard": shard_of(deadline.id)} if case.next_at else {}
-    return {
-        **timer,
+    row: Document = {
         "_id": deadline.id,
         **{name: getattr(deadline, name) for name in _OF_DEADLINE},
         **{name: getattr(case, name) for name in _OF_CASE},
@@ -36,23 +36,38 @@ def from_case(case: Case) -> Document:
         "policy_name": f"{case.policy.name}, version {case.policy.version}",
         **{name: _listed(getattr(case, name)) for name in _LISTS},
     }
+    if case.next_at:
+        row["shard"] = shard_of(deadline.id)
+    if not case.concerned:  # it would stand in the index
+        del row["concerned"]
+    return row
 
 
 def case_update(before: Case, now: Case) -> Document:
     """The update that makes one case's document the other's: what differs, no more."""
-    fields: Document = {}
-    for name in _OF_DEADLINE:
-        if (value := getattr(now.deadline, name)) != getattr(before.deadline, name):
-            fields[name] = [list(one) for one in value] if name == "pauses" else value
-    for name in _OF_CASE:
-        if (value := getattr(now, name)) != getattr(before, name):
-            fields[name] = value
-    for name in _LISTS:
-        if (value := getattr(now, name)) != getattr(before, name):
-            fields[name] = _listed(value)
+    fields = _differing(_OF_DEADLINE, before.deadline, now.deadline)
+    if "pauses" in fields:
+        fields["pauses"] = [list(one) for one in fields["pauses"]]
+    fields |= _differing(_OF_CASE, before, now)
+    fields |= {name: _listed(value) for name, value in _differing(_LISTS, before, now).items()}
+    gone: Document = {}
     if now.next_at is None:
-        return {"$set": fields, "$unset": {"shard": ""}}
-    return {"$set": fields | {"shard": shard_of(now.deadline.id)}}
+        gone["shard"] = ""
+    elif before.next_at is None:
+        fields["shard"] = shard_of(now.deadline.id)
+    if fields.get("concerned") == []:
+        gone["concerned"] = fields.pop("concerned")
+    return {"$set": fields, "$unset": gone} if gone else {"$set": fields}
+
+
+def _differing(names: Iterable[str], before: object, now: object) -> Document:
+    was, values = vars(before), vars(now)
+    # Most are the same object still, which is told sooner than that two are equal.
+    return {
+        name: value
+        for name in names
+        if (value := values[name]) is not was[name] and value != was[name]
+    }
 
 
 def _listed(values: Sequence[Any]) -> list[Any]:
@@ -78,7 +93,7 @@ def to_case(row: Mapping[str, Any]) -> Case:
         **{name: row[name] for name in _OF_CASE},
         made=tuple(row["made"]),
         told=tuple(row["told"]),
-        concerned=tuple(row["concerned"]),
+        concerned=tuple(row.get("concerned", ())),
         quiet=tuple(Quiet(**one) for one in row["quiet"]),
         held=tuple(Held(**one) for one in row["held"]),
         log=tuple(Entry(**one) for one in row["log"]),
@@ -91,9 +106,10 @@ def case_of(stored: bytes) -> Case:
 
 
 def from_reminder(reminder: Reminder) -> Document:
-    """A message's part that never changes."""
-    row: Document = {field.name: getattr(reminder, field.name) for field in fields(reminder)}
-    row["late_by"] = reminder.late_by.total_seconds() if reminder.late_by else None
+    """A message's part that never changes; what it does not have is left out."""
+    row = {name: value for name, value in vars(reminder).items() if value or name in _SAID}
+    if reminder.late_by:
+        row["late_by"] = reminder.late_by.total_seconds()
     return {"_id": row.pop("id"), **row}
 
 

@@ -32,7 +32,10 @@ from shared.mongo import (
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "reminders": [
         IndexModel("next_at", partialFilterExpression={"state": "pending"}),
-        IndexModel("claim", partialFilterExpression={"state": "pending"}),
+        # A new message is in one index besides that of ids.
+        IndexModel(
+            "claim", partialFilterExpression={"state": "pending", "claim": {"$exists": True}}
+        ),
         IndexModel(
             [("recipient_id", 1), ("sent_at", 1)], partialFilterExpression={"state": "sent"}
         ),

@@ -49,7 +49,10 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             # What is done is read by nobody's page, and there is more of it every year.
             partialFilterExpression={"status": {"$in": list(LIVE)}},
         ),
-        IndexModel([("concerned", 1), ("_id", 1)]),
+        IndexModel(
+            [("concerned", 1), ("_id", 1)],
+            partialFilterExpression={"concerned": {"$exists": True}},
+        ),
         # Only what has something to come has a shard.
         IndexModel(
             [("shard", 1), ("next_at", 1)],

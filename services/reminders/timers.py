@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from services.reminders import escalation
 from services.reminders.cases import Case
 from services.reminders.documents import case_of
+from services.reminders.domain import changed
 from services.reminders.escalation import Turn
 from services.reminders.leases import Leases
 from services.reminders.repository import Repository
@@ -257,4 +258,4 @@ def _fired(case: Case, now: datetime, world: World) -> Turn:
         return escalation.fire(case, now, world)
     except Exception:
         log.exception("timer.bug", deadline=case.deadline.id)
-        return Turn(replace(case, next_at=now + AGAIN), failures=("bug",))
+        return Turn(changed(case, next_at=now + AGAIN), failures=("bug",))
