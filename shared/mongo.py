@@ -70,8 +70,11 @@ _READ: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _RAW = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
 
 _AT_ONCE = 1000
-"""Documents that `aggregated` has in memory at most, with as many on their way. MongoDB would
-answer with 101 first, and the rest when asked again."""
+"""Documents that `aggregated` has in memory at most, with as many on their way."""
+
+_IN_ONE_ANSWER = 10_000
+"""Documents of a list, or 16 MiB of them. MongoDB sends 101 unless told, and more when asked again:
+for who may want no more than those."""
 
 Document: TypeAlias = dict[str, Any]
 Database: TypeAlias = AsyncIOMotorDatabase[Document]
@@ -206,7 +209,14 @@ async def find(
 ) -> list[Document]:
     """All documents that match, in one list. `hint`: the index, where MongoDB chooses badly."""
     with translated():
-        cursor = collection.find(query, projection, session=session, limit=limit, hint=hint)
+        cursor = collection.find(
+            query,
+            projection,
+            session=session,
+            limit=limit,
+            batch_size=limit or _IN_ONE_ANSWER,
+            hint=hint,
+        )
         if sort:
             cursor = cursor.sort(list(sort))
         return await cursor.to_list(None)
@@ -223,7 +233,7 @@ async def find_encoded(
     """All documents that match, as they are stored: what was read before is known by its bytes."""
     with translated():
         cursor = collection.with_options(codec_options=_RAW).find(
-            query, session=session, limit=limit, batch_size=limit or _AT_ONCE
+            query, session=session, limit=limit, batch_size=limit or _IN_ONE_ANSWER
         )
         if sort:
             cursor = cursor.sort(list(sort))

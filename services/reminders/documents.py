@@ -19,6 +19,7 @@ Said = PersonUpserted | PersonRemoved | AbsenceSet
 
 _OF_DEADLINE = tuple(field.name for field in fields(Deadline) if field.name != "id")
 _OF_CASE = ("since", "returns", "silent", "next_at")
+_STATUS = {status.value: status for status in Status}
 _SAID = ("recipient_id", "kind", "title")
 """What every message has."""
 _LISTS = ("made", "told", "concerned", "quiet", "held", "log")
@@ -82,21 +83,22 @@ def _listed(values: Sequence[Any]) -> list[Any]:
 
 def to_case(row: Mapping[str, Any]) -> Case:
     """As it was kept; a field that is newer than the row has its default."""
-    deadline = {name: row[name] for name in _OF_DEADLINE if name in row}
-    deadline |= {
-        "status": Status(row["status"]),
-        "pauses": tuple((begin, end) for begin, end in row["pauses"]),
-    }
+    deadline: Document = {name: row[name] for name in _OF_DEADLINE if name in row}
+    deadline["status"] = _STATUS[row["status"]]
+    deadline["pauses"] = tuple((begin, end) for begin, end in row["pauses"])
     return Case(
         deadline=Deadline(id=row["_id"], **deadline),
         policy=restored(row["policy"]),
-        **{name: row[name] for name in _OF_CASE},
+        since=row["since"],
+        returns=row["returns"],
+        silent=row["silent"],
+        next_at=row["next_at"],
         made=tuple(row["made"]),
         told=tuple(row["told"]),
         concerned=tuple(row.get("concerned", ())),
-        quiet=tuple(Quiet(**one) for one in row["quiet"]),
-        held=tuple(Held(**one) for one in row["held"]),
-        log=tuple(Entry(**one) for one in row["log"]),
+        quiet=tuple([Quiet(**one) for one in row["quiet"]]),
+        held=tuple([Held(**one) for one in row["held"]]),
+        log=tuple([Entry(**one) for one in row["log"]]),
     )
 
 
