@@ -227,13 +227,14 @@ async def find_encoded(
     query: Mapping[str, Any],
     *,
     session: Session | None = None,
+    projection: Mapping[str, Any] | None = None,
     sort: Sequence[tuple[str, int]] | None = None,
     limit: int = 0,
 ) -> list[bytes]:
     """All documents that match, as they are stored: what was read before is known by its bytes."""
     with translated():
         cursor = collection.with_options(codec_options=_RAW).find(
-            query, session=session, limit=limit, batch_size=limit or _IN_ONE_ANSWER
+            query, projection, session=session, limit=limit, batch_size=limit or _IN_ONE_ANSWER
         )
         if sort:
             cursor = cursor.sort(list(sort))

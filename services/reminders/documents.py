@@ -153,9 +153,16 @@ def of_person(said: Said) -> Document:
     }
 
 
+OF_PERSON = dict.fromkeys(
+    ("name", "roles", "reports_to", "time_zone", "own_time_zone", "team", "calendar", "hours",
+     "absences", "active"), 1,
+)  # fmt: skip
+"""What the rules need to know of somebody: no addresses."""
+
+
 @lru_cache(maxsize=16_384)
 def person_of(stored: bytes) -> tuple[str, Person | None]:
-    """Id and person of a stored document. The same few hundred are read again and again."""
+    """Id and person of what is stored. The same few hundred are read again and again."""
     row = decoded(stored)
     return row["_id"], to_person(row)
 

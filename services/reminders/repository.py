@@ -10,6 +10,7 @@ from services.reminders import outgoing
 from services.reminders.auditing import COUNTED, Overdue
 from services.reminders.cases import Case
 from services.reminders.documents import (
+    OF_PERSON,
     Said,
     case_update,
     from_case,
@@ -206,7 +207,7 @@ class Repository:
             if not ids:
                 break
             query = {"_id": {"$in": sorted(ids)}}
-            stored = await find_encoded(self._people, query, session=session)
+            stored = await find_encoded(self._people, query, projection=OF_PERSON, session=session)
             found = {name: person for name, person in map(person_of, stored) if person}
             missing = missing or (level == 0 and len(found) < len(ids))
             people.update(found)

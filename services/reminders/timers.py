@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,6 +32,9 @@ log = structlog.get_logger(__name__)
 BATCH = 1000
 AT_ONCE = 25  # cases decided between looks at what else is to be done: some 2 ms
 LONGEST_SLEEP = 1.0  # seconds; another replica may set a timer that is due before the next known
+FORESEEN_FOR = 3.0
+"""Seconds that what was decided ahead may wait: longer, as in a process that was stopped, and the
+time that it was decided for is not the time any more."""
 STOPPING = 3.0  # seconds in which leases are given back
 AGAIN = timedelta(hours=1)
 """A case that a bug of ours keeps from being decided is tried again then: it holds up no other."""
@@ -57,6 +61,12 @@ class Foreseen:
     answers: Answers = field(default_factory=Answers)
     decided: Mapping[bytes, Decided] = field(default_factory=dict)
     """By the case's document as it is stored."""
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is still about now."""
+        return time.monotonic() - self.since < FORESEEN_FOR
 
     def at(self, now: datetime, answers: Answers) -> Mapping[bytes, Decided]:
         """What is true at this time, with these people."""
@@ -133,7 +143,7 @@ class Timers:
         if not self._leases.due_in:
             await self._leases.renew()
         self._woken.clear()  # before looking: what is stored after it wakes
-        if self._foreseen:
+        if self._foreseen and self._foreseen.lasts:
             await self.fire_due(self._foreseen.now)
             return 0.0
         held = list(self._leases.held)
@@ -193,11 +203,13 @@ class Timers:
         return await self._outbox.add(messages, now, session=session)
 
     async def _foresee(self, cases: Mapping[bytes, Case], answers: Answers) -> Foreseen | None:
+        since = time.monotonic()
         try:
             now = await server_time(self._repository.database)
         except Transient:
             return None  # the next look waits for MongoDB
-        return Foreseen(now, answers, await self._decided(cases, now, answers, Foreseen(now)))
+        decided = await self._decided(cases, now, answers, Foreseen(now))
+        return Foreseen(now, answers, decided, since)
 
     async def _decided(
         self, cases: Mapping[bytes, Case], now: datetime, answers: Answers, foreseen: Foreseen

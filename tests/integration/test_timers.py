@@ -280,6 +280,24 @@ async def test_what_was_decided_ahead_holds_only_while_people_are_the_same(
     assert len(await mongo.find(one.database["reminders"], {})) == 10
 
 
+async def test_what_was_decided_ahead_is_forgotten_when_its_time_has_passed(
+    firing: Firing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was stopped meanwhile says how late it is, as of now."""
+    monkeypatch.setattr(timers, "BATCH", 10)
+    one = firing.first
+    await firing.deadlines([await firing.now() - SECOND] * 20)
+    await one.leases.renew()
+    assert await one.timers.fire_due(await firing.now()) == 10
+    monkeypatch.setattr(timers, "FORESEEN_FOR", 0.0)
+    await asyncio.sleep(0.1)
+    awake = await firing.now()
+    await one.timers.look()
+    assert one.fired == 20
+    late = [row["log"][-1]["at"] for row in await firing.rows()]
+    assert sum(at >= awake for at in late) == 10
+
+
 async def test_a_batch_that_collides_is_written_again_and_not_decided_again(
     firing: Firing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
