@@ -140,9 +140,11 @@ async def test_after_an_outage_timers_fire_in_due_order_and_say_how_late_they_ar
     monkeypatch.setattr(escalation, "fire", noting)
     firing.first.start()
     await firing.until(lambda: firing.first.fired == 500)
-    assert len(seen) == 500
+    # What was decided ahead is decided again where a lease was lost meanwhile.
+    first = list(dict.fromkeys(seen))
+    assert len(first) == 500
     # Their first timers: a day before they were due.
-    assert seen == sorted(seen)
+    assert first == sorted(first)
     await firing.all_told_once(500)
     reminders = await mongo.find(firing.first.database["reminders"], {})
     assert all(row["late_by"] >= 600 for row in reminders)
