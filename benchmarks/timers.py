@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,6 +30,7 @@ from benchmarks.peers import firing as peers
 from services.reminders import escalation, timers
 from services.reminders.cases import Case
 from services.reminders.documents import case_update, from_case, from_reminder
+from services.reminders.domain import Reminder
 from services.reminders.leases import Leases
 from services.reminders.policies import Policy, Step
 from services.reminders.repository import INDEXES, Book, Repository
@@ -94,12 +95,17 @@ class Seen(Repository):
     times: list[datetime]
 
     @override
-    async def due(
-        self, shards: Collection[int], now: datetime, limit: int, session: Session
-    ) -> list[Case]:
-        cases = await super().due(shards, now, limit, session)
-        self.times = [case.next_at for case in cases if case.next_at]
-        return cases
+    async def fired(
+        self,
+        cases: Sequence[tuple[Case, Case]],
+        reminders: Sequence[Reminder],
+        now: datetime,
+        session: Session,
+        *,
+        new: bool = False,
+    ) -> None:
+        self.times = [before.next_at for before, _ in cases if before.next_at]
+        await super().fired(cases, reminders, now, session, new=new)
 
 
 class Replica:

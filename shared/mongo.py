@@ -16,6 +16,7 @@ import bson
 import cramjam
 from bson import Decimal128
 from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
     AsyncIOMotorClientSession,
@@ -65,8 +66,15 @@ __all__ = [
     "UpdateOne",
 ]
 
+_READ: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
+_RAW = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
+
 _AT_ONCE = 1000
 """Documents that `aggregated` has in memory at most, with as many on their way."""
+
+_IN_ONE_ANSWER = 10_000
+"""Documents of a list, or 16 MiB of them. MongoDB sends 101 unless told, and more when asked again:
+for who may want no more than those."""
 
 Document: TypeAlias = dict[str, Any]
 Database: TypeAlias = AsyncIOMotorDatabase[Document]
@@ -106,9 +114,7 @@ def connect(settings: ServiceSettings, service: str) -> Database:
         )
     except (ConfigurationError, ValueError) as error:
         raise Misconfigured(f"TAHVIL_MONGO_URI is not a MongoDB address: {error}") from None
-    return client.get_database(
-        settings.mongo_database or service, codec_options=CodecOptions(tz_aware=True)
-    )
+    return client.get_database(settings.mongo_database or service, codec_options=_READ)
 
 
 async def close(database: Database) -> None:
@@ -203,10 +209,42 @@ async def find(
 ) -> list[Document]:
     """All documents that match, in one list. `hint`: the index, where MongoDB chooses badly."""
     with translated():
-        cursor = collection.find(query, projection, session=session, limit=limit, hint=hint)
+        cursor = collection.find(
+            query,
+            projection,
+            session=session,
+            limit=limit,
+            batch_size=limit or _IN_ONE_ANSWER,
+            hint=hint,
+        )
         if sort:
             cursor = cursor.sort(list(sort))
         return await cursor.to_list(None)
+
+
+async def find_encoded(
+    collection: Collection,
+    query: Mapping[str, Any],
+    *,
+    session: Session | None = None,
+    projection: Mapping[str, Any] | None = None,
+    sort: Sequence[tuple[str, int]] | None = None,
+    limit: int = 0,
+) -> list[bytes]:
+    """All documents that match, as they are stored: what was read before is known by its bytes."""
+    with translated():
+        cursor = collection.with_options(codec_options=_RAW).find(
+            query, projection, session=session, limit=limit, batch_size=limit or _IN_ONE_ANSWER
+        )
+        if sort:
+            cursor = cursor.sort(list(sort))
+        documents: list[Any] = await cursor.to_list(None)
+        return [document.raw for document in documents]
+
+
+def decoded(document: bytes) -> Document:
+    """What `find` would have given."""
+    return bson.decode(document, codec_options=_READ)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from datetime import datetime
 from services.reminders import domain
 from services.reminders.calendars import later
 from services.reminders.cases import Case, Quiet, planned
-from services.reminders.domain import Status
+from services.reminders.domain import Status, changed
 from services.reminders.escalation import Turn
 from services.reminders.world import Failure, World
 from shared.contracts.deadlines import DeadlineMet, DeadlineMoved
@@ -92,7 +92,7 @@ def hand_on(case: Case, by: str, to: str, now: datetime, world: World) -> Outcom
         reason=f"handed on by {by}",
         moved_at=now,
     )
-    handed = replace(case, deadline=domain.move(deadline, moved), quiet=(), returns=False)
+    handed = changed(case, deadline=domain.move(deadline, moved), quiet=(), returns=False)
     identity = f"{deadline.id}:handed:{by}:{to}:{now.isoformat()}"
     return Turn(planned(handed.begun_again(now), world), said=((identity, moved),))
 
@@ -113,7 +113,7 @@ def done(case: Case, by: str, now: datetime, world: World) -> Outcome:
         met_at=now,
         by=by,
     )
-    ended = replace(case, deadline=domain.end(deadline, Status.MET))
+    ended = changed(case, deadline=domain.end(deadline, Status.MET))
     identity = f"{deadline.id}:{deadline.due_at.isoformat()}:done"
     return Turn(planned(ended, world), said=((identity, met),))
 
@@ -129,7 +129,7 @@ def _put_off(case: Case, by: str, now: datetime, until: datetime, world: World) 
         )
     before = tuple(replace(one, until=min(one.until, max(now, one.since))) for one in case.quiet)
     quiet = (*before, Quiet(since=now, until=until, by=by))
-    return Turn(planned(replace(case, quiet=quiet, returns=True), world))
+    return Turn(planned(changed(case, quiet=quiet, returns=True), world))
 
 
 def _away(person_id: str, world: World) -> list[tuple[datetime, datetime]]:

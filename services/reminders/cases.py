@@ -1,12 +1,12 @@
 """A case: a deadline, the policy it began with, and how far that has come."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.reminders.calendars import LATEST, Interval, earlier, later
-from services.reminders.domain import ENDED, Deadline, Status
+from services.reminders.domain import ENDED, Deadline, Status, changed
 from services.reminders.policies import Policy, Wait
 from services.reminders.world import Failure, Reached, World
 from shared.working_time import Calendar
@@ -51,7 +51,7 @@ class Entry:
         return self.code in _FAILURES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """Everything that decides what happens next, and when that is."""
 
@@ -81,11 +81,11 @@ class Case:
 
     def noted(self, *entries: Entry, **changes: Any) -> "Case":
         """With more in its log, and what else changes with it."""
-        return replace(self, log=(*self.log, *entries)[-ENTRIES:], **changes)
+        return changed(self, log=(*self.log, *entries)[-ENTRIES:], **changes)
 
     def begun_again(self, at: datetime) -> "Case":
         """With every step to come: the deadline has another time or another owner."""
-        return replace(
+        return changed(
             self,
             since=at,
             made=(0,) * len(self.policy.calls),
@@ -117,6 +117,14 @@ class Plan:
         reach = self.world.reach
         deadline = self.case.deadline
         self.reached = {n: reach(deadline, c.target) for n, c in enumerate(self.case.policy.calls)}
+
+    def gone_on(self, case: Case) -> Case:
+        """The same case further on, its owner and times the same: what is to come, and who."""
+        self.case = case
+        at = self.next()
+        waits = case.deadline.status not in ENDED and (at is not None or bool(case.held))
+        concerned = self.world.concerned(case.deadline, case.policy) if waits else ()
+        return changed(case, next_at=at, concerned=concerned)
 
     def until(self, now: datetime) -> list[Moment]:
         """The calls that are due, in their order."""
@@ -213,7 +221,4 @@ class Plan:
 
 def planned(case: Case, world: World) -> Case:
     """With the time of its next step, and whom a change in the directory must not escape."""
-    at = Plan(case, world).next()
-    waits = case.deadline.status not in ENDED and (at is not None or bool(case.held))
-    concerned = world.concerned(case.deadline, case.policy) if waits else ()
-    return replace(case, next_at=at, concerned=concerned)
+    return Plan(case, world).gone_on(case)

@@ -1,8 +1,9 @@
 """Cases, people and reminders as MongoDB documents, and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from services.reminders.cases import Case, Entry, Held, Quiet
@@ -11,22 +12,23 @@ from services.reminders.people import Person
 from services.reminders.policies import kept, restored
 from services.reminders.shards import shard_of
 from shared.contracts.directory import AbsenceSet, PersonRemoved, PersonUpserted
-from shared.mongo import Document
+from shared.mongo import Document, decoded
 
 Said = PersonUpserted | PersonRemoved | AbsenceSet
 """What the directory says of a person."""
 
 _OF_DEADLINE = tuple(field.name for field in fields(Deadline) if field.name != "id")
 _OF_CASE = ("since", "returns", "silent", "next_at")
+_STATUS = {status.value: status for status in Status}
+_SAID = ("recipient_id", "kind", "title")
+"""What every message has."""
 _LISTS = ("made", "told", "concerned", "quiet", "held", "log")
 
 
 def from_case(case: Case) -> Document:
     """One document holds the deadline, its case and its timer: when, and of which shard."""
     deadline = case.deadline
-    timer = {"shard": shard_of(deadline.id)} if case.next_at else {}
-    return {
-        **timer,
+    row: Document = {
         "_id": deadline.id,
         **{name: getattr(deadline, name) for name in _OF_DEADLINE},
         **{name: getattr(case, name) for name in _OF_CASE},
@@ -35,23 +37,38 @@ def from_case(case: Case) -> Document:
         "policy_name": f"{case.policy.name}, version {case.policy.version}",
         **{name: _listed(getattr(case, name)) for name in _LISTS},
     }
+    if case.next_at:
+        row["shard"] = shard_of(deadline.id)
+    if not case.concerned:  # it would stand in the index
+        del row["concerned"]
+    return row
 
 
 def case_update(before: Case, now: Case) -> Document:
     """The update that makes one case's document the other's: what differs, no more."""
-    fields: Document = {}
-    for name in _OF_DEADLINE:
-        if (value := getattr(now.deadline, name)) != getattr(before.deadline, name):
-            fields[name] = [list(one) for one in value] if name == "pauses" else value
-    for name in _OF_CASE:
-        if (value := getattr(now, name)) != getattr(before, name):
-            fields[name] = value
-    for name in _LISTS:
-        if (value := getattr(now, name)) != getattr(before, name):
-            fields[name] = _listed(value)
+    fields = _differing(_OF_DEADLINE, before.deadline, now.deadline)
+    if "pauses" in fields:
+        fields["pauses"] = [list(one) for one in fields["pauses"]]
+    fields |= _differing(_OF_CASE, before, now)
+    fields |= {name: _listed(value) for name, value in _differing(_LISTS, before, now).items()}
+    gone: Document = {}
     if now.next_at is None:
-        return {"$set": fields, "$unset": {"shard": ""}}
-    return {"$set": fields | {"shard": shard_of(now.deadline.id)}}
+        gone["shard"] = ""
+    elif before.next_at is None:
+        fields["shard"] = shard_of(now.deadline.id)
+    if fields.get("concerned") == []:
+        gone["concerned"] = fields.pop("concerned")
+    return {"$set": fields, "$unset": gone} if gone else {"$set": fields}
+
+
+def _differing(names: Iterable[str], before: object, now: object) -> Document:
+    was, values = vars(before), vars(now)
+    # Most are the same object still, which is told sooner than that two are equal.
+    return {
+        name: value
+        for name in names
+        if (value := values[name]) is not was[name] and value != was[name]
+    }
 
 
 def _listed(values: Sequence[Any]) -> list[Any]:
@@ -66,28 +83,35 @@ def _listed(values: Sequence[Any]) -> list[Any]:
 
 def to_case(row: Mapping[str, Any]) -> Case:
     """As it was kept; a field that is newer than the row has its default."""
-    deadline = {name: row[name] for name in _OF_DEADLINE if name in row}
-    deadline |= {
-        "status": Status(row["status"]),
-        "pauses": tuple((begin, end) for begin, end in row["pauses"]),
-    }
+    deadline: Document = {name: row[name] for name in _OF_DEADLINE if name in row}
+    deadline["status"] = _STATUS[row["status"]]
+    deadline["pauses"] = tuple((begin, end) for begin, end in row["pauses"])
     return Case(
         deadline=Deadline(id=row["_id"], **deadline),
         policy=restored(row["policy"]),
-        **{name: row[name] for name in _OF_CASE},
+        since=row["since"],
+        returns=row["returns"],
+        silent=row["silent"],
+        next_at=row["next_at"],
         made=tuple(row["made"]),
         told=tuple(row["told"]),
-        concerned=tuple(row["concerned"]),
-        quiet=tuple(Quiet(**one) for one in row["quiet"]),
-        held=tuple(Held(**one) for one in row["held"]),
-        log=tuple(Entry(**one) for one in row["log"]),
+        concerned=tuple(row.get("concerned", ())),
+        quiet=tuple([Quiet(**one) for one in row["quiet"]]),
+        held=tuple([Held(**one) for one in row["held"]]),
+        log=tuple([Entry(**one) for one in row["log"]]),
     )
 
 
+def case_of(stored: bytes) -> Case:
+    """The case of a stored document."""
+    return to_case(decoded(stored))
+
+
 def from_reminder(reminder: Reminder) -> Document:
-    """A message's part that never changes."""
-    row: Document = {field.name: getattr(reminder, field.name) for field in fields(reminder)}
-    row["late_by"] = reminder.late_by.total_seconds() if reminder.late_by else None
+    """A message's part that never changes; what it does not have is left out."""
+    row = {name: value for name, value in vars(reminder).items() if value or name in _SAID}
+    if reminder.late_by:
+        row["late_by"] = reminder.late_by.total_seconds()
     return {"_id": row.pop("id"), **row}
 
 
@@ -127,6 +151,20 @@ def of_person(said: Said) -> Document:
         "digest_at": said.digest_at,
         "active": True,
     }
+
+
+OF_PERSON = dict.fromkeys(
+    ("name", "roles", "reports_to", "time_zone", "own_time_zone", "team", "calendar", "hours",
+     "absences", "active"), 1,
+)  # fmt: skip
+"""What the rules need to know of somebody: no addresses."""
+
+
+@lru_cache(maxsize=16_384)
+def person_of(stored: bytes) -> tuple[str, Person | None]:
+    """Id and person of what is stored. The same few hundred are read again and again."""
+    row = decoded(stored)
+    return row["_id"], to_person(row)
 
 
 def to_person(row: Mapping[str, Any]) -> Person | None:

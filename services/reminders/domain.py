@@ -4,16 +4,32 @@ Who hears of them is in `escalation`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from services.reminders.calendars import Interval, stretched
 from shared.contracts.deadlines import DeadlineMoved, DeadlineSet
 from shared.contracts.ids import derived
 from shared.contracts.notifications import NotificationRequested
 from shared.working_time import Calendar
+
+T = TypeVar("T")
+
+
+def changed(value: T, **changes: Any) -> T:
+    """`dataclasses.replace` of values that have no slots.
+
+    That one sets field by field past what makes a value frozen, which took a third of the time of
+    a timer (measured); this copies.
+    """
+    before = vars(value)
+    if not changes.keys() <= before.keys():
+        raise TypeError(f"{type(value).__name__} has no {sorted(changes.keys() - before.keys())}")
+    made = object.__new__(type(value))
+    vars(made).update(before, **changes)
+    return made
 
 
 class Status(StrEnum):
@@ -46,7 +62,7 @@ class Kind(StrEnum):
     """To the owner: due at another time because a calendar has changed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Deadline:
     """What somebody must have done by a time."""
 
@@ -85,7 +101,7 @@ class Deadline:
         return {name: getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Reminder:
     """A message to a person, to be delivered at least once and with one id."""
 
@@ -152,8 +168,8 @@ def move(deadline: Deadline, data: DeadlineMoved) -> Deadline:
     owner, due = data.owner_id or deadline.owner_id, _kept(data.due_at)
     deadline = replace(deadline, turn=deadline.turn if data.turn is None else data.turn)
     if deadline.status in ENDED or due == deadline.due_at:
-        return replace(deadline, owner_id=owner)
-    return replace(
+        return changed(deadline, owner_id=owner)
+    return changed(
         deadline,
         owner_id=owner,
         status=Status.OPEN if deadline.status == Status.MISSED else deadline.status,
@@ -171,9 +187,9 @@ def pause(deadline: Deadline, at: datetime, calendar: Calendar) -> Deadline:
         return deadline
     if deadline.resumed_at and at <= deadline.resumed_at:  # they came the wrong way round
         over = (*deadline.pauses, (at, deadline.resumed_at))
-        return reckoned(replace(deadline, pauses=over, resumed_at=None), calendar)
+        return reckoned(changed(deadline, pauses=over, resumed_at=None), calendar)
     begun = min(at, deadline.paused_at) if deadline.paused_at else at
-    return replace(deadline, status=Status.PAUSED, paused_at=begun)
+    return changed(deadline, status=Status.PAUSED, paused_at=begun)
 
 
 def resume(deadline: Deadline, at: datetime, calendar: Calendar) -> Deadline:
@@ -185,12 +201,12 @@ def resume(deadline: Deadline, at: datetime, calendar: Calendar) -> Deadline:
         return deadline
     begun = deadline.paused_at
     if begun is None:
-        return replace(deadline, resumed_at=max(at, deadline.resumed_at or at))
+        return changed(deadline, resumed_at=max(at, deadline.resumed_at or at))
     if at < begun:  # of a pause before this one
         return deadline
     over = (*deadline.pauses, (begun, at))
     status = Status.MISSED if deadline.missed_at else Status.OPEN
-    resumed = replace(deadline, status=status, pauses=over, paused_at=None)
+    resumed = changed(deadline, status=status, pauses=over, paused_at=None)
     return reckoned(resumed, calendar)
 
 
@@ -202,12 +218,12 @@ def reckoned(deadline: Deadline, calendar: Calendar) -> Deadline:
     if due == deadline.due_at:
         return deadline
     status = Status.OPEN if deadline.status == Status.MISSED else deadline.status
-    return replace(deadline, due_at=due, status=status, missed_at=None)
+    return changed(deadline, due_at=due, status=status, missed_at=None)
 
 
 def end(deadline: Deadline, status: Status) -> Deadline:
     """Meet or cancel. What has ended does not begin again."""
-    return deadline if deadline.status in ENDED else replace(deadline, status=status)
+    return deadline if deadline.status in ENDED else changed(deadline, status=status)
 
 
 def _kept(at: datetime) -> datetime:

@@ -10,7 +10,7 @@ from typing import Any
 
 from services.reminders import domain
 from services.reminders.cases import Case, Entry, Held, Moment, Plan, planned
-from services.reminders.domain import Deadline, Kind, Reminder, Status
+from services.reminders.domain import Deadline, Kind, Reminder, Status, changed
 from services.reminders.world import World
 from shared.caused import Said
 from shared.contracts.deadlines import (
@@ -71,7 +71,7 @@ def follow(case: Case, data: Word, at: datetime, world: World) -> Turn:
         said = (_recalculated(deadline, now, "the clock stood still", at),)
     turned = _with(case, now, at)
     if isinstance(data, DeadlineMoved) and _another(deadline, now):
-        turned = replace(turned, quiet=(), returns=False)
+        turned = changed(turned, quiet=(), returns=False)
     return Turn(planned(turned, world), said=said)
 
 
@@ -91,12 +91,12 @@ def recalculate(case: Case, now: datetime, world: World) -> Turn:
     for moment in plan.until(now):
         if case.policy.calls[moment.call].step.before:
             made[moment.call] = moment.occurrence + 1
-    case = replace(case, made=tuple(made))
+    case = changed(case, made=tuple(made))
     reason = "a calendar has changed"
     reminders: tuple[Reminder, ...] = ()
     if owner and owner.active:
         reminders = (
-            replace(
+            changed(
                 _reminder(case, owner.id, Kind.RECALCULATED, before.due_at.isoformat()),
                 old_due_at=before.due_at,
             ),
@@ -115,7 +115,7 @@ def fire(case: Case, now: datetime, world: World) -> Turn:
         return Turn(planned(case, world))
     case, said = _miss(case, now, world)
     if case.silent:
-        return Turn(planned(replace(case, held=(), returns=False), world), said=said)
+        return Turn(planned(changed(case, held=(), returns=False), world), said=said)
     plan = Plan(case, world)
     made, held, entries = list(case.made), {one.call: one for one in case.held}, list[Entry]()
     telling: dict[str, Moment | None] = {}
@@ -133,7 +133,7 @@ def fire(case: Case, now: datetime, world: World) -> Turn:
             telling[entry.person_id] = moment
         entries.append(entry)
     if case.returns and case.quiet[-1].until <= now:
-        case = replace(case, returns=False)
+        case = changed(case, returns=False)
         entries += _return(case, now, world, telling)
     case = case.noted(
         *entries,
@@ -141,13 +141,11 @@ def fire(case: Case, now: datetime, world: World) -> Turn:
         held=tuple(held.values()),
         told=tuple(dict.fromkeys((*case.told, *telling))),
     )
-    told = list(telling.items())
-    return Turn(
-        planned(case, world),
-        tuple(_tell(plan, person, moment, now) for person, moment in told),
-        (*said, *(event for who, m in told if m for event in _escalated(plan, who, m, now))),
-        tuple(entry.code for entry in entries if entry.failed),
-    )
+    reminders = tuple(_tell(plan, person, moment, now) for person, moment in telling.items())
+    for person, last in telling.items():
+        said += _escalated(plan, person, last, now) if last else ()
+    failures = tuple(entry.code for entry in entries if entry.failed)
+    return Turn(plan.gone_on(case), reminders, said, failures)
 
 
 def _miss(case: Case, now: datetime, world: World) -> tuple[Case, tuple[Said, ...]]:
@@ -164,8 +162,8 @@ def _miss(case: Case, now: datetime, world: World) -> tuple[Case, tuple[Said, ..
         missed_at=now,
     )
     stale = now - deadline.due_at > world.stale_after
-    deadline = replace(deadline, status=Status.MISSED, missed_at=now)
-    case = replace(case, deadline=deadline, silent=case.silent or stale)
+    deadline = changed(deadline, status=Status.MISSED, missed_at=now)
+    case = changed(case, deadline=deadline, silent=case.silent or stale)
     return case, ((f"{deadline.id}:{deadline.due_at.isoformat()}", missed),)
 
 
@@ -183,11 +181,11 @@ def _return(
 def _with(case: Case, now: Deadline, at: datetime) -> Case:
     """Let every step come again where the time or the owner is another."""
     before = case.deadline
-    case = replace(case, deadline=now)
+    case = changed(case, deadline=now)
     if not _another(before, now):
         return case
     silent = case.silent and before.due_at == now.due_at
-    return replace(case.begun_again(at), silent=silent)
+    return changed(case.begun_again(at), silent=silent)
 
 
 def _another(before: Deadline, now: Deadline) -> bool:

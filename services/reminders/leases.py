@@ -75,16 +75,21 @@ class Leases:
         They are written, not only read: a transaction that reads sees a snapshot, and would commit
         after another replica has claimed what it read.
         """
-        epochs = [(shard, self.held.get(shard)) for shard in sorted(shards)]
+        by_epoch: dict[int | None, list[int]] = {}
+        for shard in sorted(shards):
+            by_epoch.setdefault(self.held.get(shard), []).append(shard)
         there = await write(
             self._shards,
             [
-                UpdateOne({"_id": shard, "owner": self.me, "epoch": epoch}, [{"$set": self._until}])
-                for shard, epoch in epochs
+                UpdateMany(
+                    {"_id": {"$in": those}, "owner": self.me, "epoch": epoch},
+                    [{"$set": self._until}],
+                )
+                for epoch, those in by_epoch.items()
             ],
             session=session,
         )
-        if there != len(epochs):
+        if there != len(shards):
             raise Fenced
 
     def forget(self) -> None:

@@ -32,7 +32,10 @@ from shared.mongo import (
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "reminders": [
         IndexModel("next_at", partialFilterExpression={"state": "pending"}),
-        IndexModel("claim", partialFilterExpression={"state": "pending"}),
+        # A new message is in one index besides that of ids.
+        IndexModel(
+            "claim", partialFilterExpression={"state": "pending", "claim": {"$exists": True}}
+        ),
         IndexModel(
             [("recipient_id", 1), ("sent_at", 1)], partialFilterExpression={"state": "sent"}
         ),
@@ -261,21 +264,24 @@ class Outgoing:
 
 
 async def add(
-    collection: Collection, reminders: Iterable[Reminder], now: datetime, session: Session
+    collection: Collection,
+    reminders: Iterable[Reminder],
+    now: datetime,
+    session: Session,
+    *,
+    new: bool = False,
 ) -> None:
     """New messages, to be sent at once. One that was made before is left as it is.
 
-    Two transactions that make the same one collide, and the second finds it there.
+    Two transactions that make the same one collide, and the second finds it there. `new`: none is
+    looked for; one that is there makes the transaction fail by a duplicate key.
     """
-    new = {reminder.id: reminder for reminder in reminders}
-    if not new:
-        return
-    known = await find(
-        collection, {"_id": {"$in": list(new)}}, projection={"_id": 1}, session=session
-    )
-    for row in known:
-        del new[row["_id"]]
-    rows = [InsertOne({"_id": name, **_new(reminder, now)}) for name, reminder in new.items()]
+    made = {reminder.id: reminder for reminder in reminders}
+    if made and not new:
+        query = {"_id": {"$in": list(made)}}
+        for row in await find(collection, query, projection={"_id": 1}, session=session):
+            del made[row["_id"]]
+    rows = [InsertOne({"_id": name, **_new(reminder, now)}) for name, reminder in made.items()]
     await write(collection, rows, session=session)
 
 

@@ -196,6 +196,12 @@ class Policy(_Rule):
             for target in step.to
         )
 
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """Whom it names by id."""
+        targets = [call.target for call in self.calls]
+        return frozenset(one.person for one in targets if isinstance(one, Named))
+
 
 def _follows(one: Step, other: Step) -> bool:
     """Whether a step may stand below another. Working and plain time cannot be compared."""

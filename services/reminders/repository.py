@@ -10,19 +10,20 @@ from services.reminders import outgoing
 from services.reminders.auditing import COUNTED, Overdue
 from services.reminders.cases import Case
 from services.reminders.documents import (
+    OF_PERSON,
     Said,
     case_update,
     from_case,
     of_person,
+    person_of,
     to_case,
     to_person,
     to_reminder,
 )
 from services.reminders.domain import LIVE, Reminder
 from services.reminders.people import HIGHEST, Person
-from services.reminders.policies import Named
 from services.reminders.shards import SHARDS
-from services.reminders.world import World
+from services.reminders.world import Answers, World
 from shared.contracts.directory import Role
 from shared.contracts.event import EventData
 from shared.contracts.topics import Topic
@@ -37,6 +38,7 @@ from shared.mongo import (
     UpdateOne,
     aggregate,
     find,
+    find_encoded,
     server_time,
     write,
 )
@@ -48,7 +50,10 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             # What is done is read by nobody's page, and there is more of it every year.
             partialFilterExpression={"status": {"$in": list(LIVE)}},
         ),
-        IndexModel([("concerned", 1), ("_id", 1)]),
+        IndexModel(
+            [("concerned", 1), ("_id", 1)],
+            partialFilterExpression={"concerned": {"$exists": True}},
+        ),
         # Only what has something to come has a shard.
         IndexModel(
             [("shard", 1), ("next_at", 1)],
@@ -122,12 +127,8 @@ class Repository:
         cases = await self.cases([event.subject for event in about], session)
         owners = {owner for event in about if (owner := getattr(event, "owner_id", None))}
         others = {one for event in about if (one := getattr(event, "salesperson_id", None))}
-        named = {
-            call.target.person
-            for policy in (*world.policies.policies, world.otherwise)
-            for call in policy.calls
-            if isinstance(call.target, Named)
-        }
+        policies = (*world.policies.policies, world.otherwise)
+        named = {person for policy in policies for person in policy.named}
         known = await self.knowing(world, cases.values(), session, owners | others | named)
         return Book(known, cases)
 
@@ -164,12 +165,21 @@ class Repository:
         self, world: World, cases: Iterable[Case], session: Session, ids: Iterable[str] = ()
     ) -> World:
         """The world with everybody in it whom these cases, and these ids, can concern."""
+        answers = await self.answers(cases, session, ids)
+        return world.knowing(answers.people, answers.head)
+
+    async def answers(
+        self, cases: Iterable[Case], session: Session, ids: Iterable[str] = ()
+    ) -> Answers:
+        """What the directory says of everybody whom these cases, and these ids, can concern."""
         wanted = set(ids)
         for case in cases:
             deadline = case.deadline
-            wanted.update((deadline.owner_id, *(quiet.by for quiet in case.quiet)))
-            wanted.update([deadline.salesperson_id] if deadline.salesperson_id else [])
-            wanted.update(c.target.person for c in case.policy.calls if isinstance(c.target, Named))
+            wanted.add(deadline.owner_id)
+            if deadline.salesperson_id:
+                wanted.add(deadline.salesperson_id)
+            wanted.update(quiet.by for quiet in case.quiet)
+            wanted.update(case.policy.named)
         people: dict[str, Person] = {}
         asked: set[str] = set()
         missing = await self._climb(wanted, people, asked, session)
@@ -185,7 +195,7 @@ class Repository:
             )
             if head := (rows[0]["_id"] if rows else None):
                 await self._climb({head}, people, asked, session)
-        return world.knowing(people, head)
+        return Answers(people, head, frozenset(asked))
 
     async def _climb(
         self, ids: set[str], people: dict[str, Person], asked: set[str], session: Session
@@ -196,8 +206,9 @@ class Repository:
             ids = ids - asked
             if not ids:
                 break
-            rows = await find(self._people, {"_id": {"$in": sorted(ids)}}, session=session)
-            found = {row["_id"]: person for row in rows if (person := to_person(row))}
+            query = {"_id": {"$in": sorted(ids)}}
+            stored = await find_encoded(self._people, query, projection=OF_PERSON, session=session)
+            found = {name: person for name, person in map(person_of, stored) if person}
             missing = missing or (level == 0 and len(found) < len(ids))
             people.update(found)
             asked |= ids
@@ -224,16 +235,15 @@ class Repository:
 
     async def due(
         self, shards: Some[int], now: datetime, limit: int, session: Session
-    ) -> list[Case]:
-        """Cases of these shards whose timer is due, the oldest first."""
-        rows = await find(
+    ) -> list[bytes]:
+        """Cases of these shards whose timer is due, as they are stored; the oldest first."""
+        return await find_encoded(
             self._deadlines,
             {"shard": {"$in": list(shards)}, "next_at": {"$lte": now}},
             sort=[("next_at", 1)],
             limit=limit,
             session=session,
         )
-        return [to_case(row) for row in rows]
 
     async def overdue(self, before: datetime) -> Overdue | None:
         """How many cases should have been looked at before then, and the oldest of them."""
@@ -255,14 +265,19 @@ class Repository:
         reminders: Sequence[Reminder],
         now: datetime,
         session: Session,
+        *,
+        new: bool = False,
     ) -> None:
-        """Write what timers, commands and changes brought about: cases before and after."""
+        """Write what timers, commands and changes brought about: cases before and after.
+
+        `new`: none of the reminders is there yet, or it fails by a duplicate key.
+        """
         updates = [
             UpdateOne({"_id": after.deadline.id}, case_update(before, after))
             for before, after in cases
         ]
         await write(self._deadlines, updates, session=session)
-        await self._add(reminders, now, session)
+        await self._add(reminders, now, session, new=new)
 
     async def recheck(self, ids: Iterable[str], now: datetime, session: Session | None) -> None:
         """Note that the cases these people concern are to be reckoned anew."""
@@ -303,5 +318,7 @@ class Repository:
         mark = ReplaceOne({"_id": "calendars"}, query, upsert=True)
         return await write(self.database["marks"], [mark]) > 0
 
-    async def _add(self, reminders: Iterable[Reminder], now: datetime, session: Session) -> None:
-        await outgoing.add(self._reminders, reminders, now, session)
+    async def _add(
+        self, reminders: Iterable[Reminder], now: datetime, session: Session, *, new: bool = False
+    ) -> None:
+        await outgoing.add(self._reminders, reminders, now, session, new=new)

@@ -2,23 +2,27 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.reminders import escalation
 from services.reminders.cases import Case
+from services.reminders.documents import case_of
+from services.reminders.domain import changed
 from services.reminders.escalation import Turn
 from services.reminders.leases import Leases
 from services.reminders.repository import Repository
 from services.reminders.shards import shard_of
-from services.reminders.world import World
+from services.reminders.world import Answers, World
 from shared.caused import by_itself
 from shared.errors import Fenced, Transient
-from shared.mongo import Session, server_time, transaction
+from shared.mongo import Session, is_duplicate_key, server_time, transaction
 from shared.outbox import Message, Outbox, Row
 from shared.processor import to_message
 from shared.relay import Relay
@@ -26,12 +30,47 @@ from shared.relay import Relay
 log = structlog.get_logger(__name__)
 
 BATCH = 1000
-PART = 125  # written while the next are decided
 AT_ONCE = 25  # cases decided between looks at what else is to be done: some 2 ms
 LONGEST_SLEEP = 1.0  # seconds; another replica may set a timer that is due before the next known
+FORESEEN_FOR = 3.0
+"""Seconds that what was decided ahead may wait: longer, as in a process that was stopped, and the
+time that it was decided for is not the time any more."""
 STOPPING = 3.0  # seconds in which leases are given back
 AGAIN = timedelta(hours=1)
 """A case that a bug of ours keeps from being decided is tried again then: it holds up no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What becomes of a case: it follows from the case, the directory and the time alone."""
+
+    case: Case
+    turn: Turn
+    messages: Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What was decided before the transaction that it is for: true if that reads the same.
+
+    While MongoDB writes one batch, the next is decided. Its transaction reads everything again,
+    and a case whose document, or whose people, are not what they were is decided anew.
+    """
+
+    now: datetime
+    answers: Answers = field(default_factory=Answers)
+    decided: Mapping[bytes, Decided] = field(default_factory=dict)
+    """By the case's document as it is stored."""
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is still about now."""
+        return time.monotonic() - self.since < FORESEEN_FOR
+
+    def at(self, now: datetime, answers: Answers) -> Mapping[bytes, Decided]:
+        """What is true at this time, with these people."""
+        return self.decided if self.now == now and self.answers.agree(answers) else {}
 
 
 class Timers:
@@ -54,6 +93,8 @@ class Timers:
         self._world = world
         self._sleeps_until: datetime | None = None
         """When the next timer known of is due."""
+        self._foreseen: Foreseen | None = None
+        """Of what was due beyond the last batch."""
         self._woken = asyncio.Event()
         self._failures = Counter(
             "tahvil_escalation_failures",
@@ -102,6 +143,9 @@ class Timers:
         if not self._leases.due_in:
             await self._leases.renew()
         self._woken.clear()  # before looking: what is stored after it wakes
+        if self._foreseen and self._foreseen.lasts:
+            await self.fire_due(self._foreseen.now)
+            return 0.0
         held = list(self._leases.held)
         at, now = await asyncio.gather(
             self._repository.next_timer(held), server_time(self._repository.database)
@@ -115,42 +159,77 @@ class Timers:
 
     async def fire_due(self, now: datetime) -> int:
         """Fire one batch of what is due in the shards held; how many there were."""
+        batch = _Batch(now, self._foreseen or Foreseen(now))
+        self._foreseen = None
+        database = self._repository.database
+        try:
+            try:
+                rows = await transaction(database, partial(self._fire, batch))
+            except Exception as error:
+                if not is_duplicate_key(error):
+                    raise
+                batch.new = False  # a message was made before, for the same time: look for them
+                rows = await transaction(database, partial(self._fire, batch))
+            self._count(batch.fired, now)
+            await self._relay.submit(rows)
+            self._foreseen = await batch.ahead if batch.ahead else None
+        finally:
+            batch.forget_ahead()
+        return len(batch.fired)
 
-        async def fire(session: Session) -> tuple[list[Row], list[Turn], list[Case]]:
-            cases = await self._repository.due(self._leases.held, now, BATCH, session)
-            await self._leases.fence({shard_of(case.deadline.id) for case in cases}, session)
-            world = await self._repository.knowing(self._world, cases, session)
-            turns: list[Turn] = []
-            messages: list[Message] = []
-            decided = await _decided(cases[:PART], now, world)
-            for start in range(0, len(cases), PART):
-                # MongoDB writes a part while the next is decided.
-                following = cases[start + PART : start + 2 * PART]
-                turns += (part := decided.turns)
-                messages += decided.messages
-                decided = await _both(
-                    self._write(cases[start : start + PART], part, now, session),
-                    _decided(following, now, world),
-                )
-            return await self._outbox.add(messages, now, session=session), turns, cases
+    async def _fire(self, batch: "_Batch", session: Session) -> list[Row]:
+        """One transaction: all that it decides by is read in it."""
+        now = batch.now
+        batch.forget_ahead()
+        stored = await self._repository.due(self._leases.held, now, 2 * BATCH, session)
+        known = batch.foreseen.decided
+        cases = {one: known[one].case if one in known else case_of(one) for one in stored}
+        answers = await self._repository.answers(cases.values(), session)
+        due = {one: cases[one] for one in stored[:BATCH]}
+        await self._leases.fence({shard_of(case.deadline.id) for case in due.values()}, session)
+        decided = await self._decided(due, now, answers, batch.foreseen)
+        batch.foreseen = Foreseen(now, answers, decided)  # if it collides and runs again
+        batch.fired = fired = list(decided.values())
+        if following := {one: cases[one] for one in stored[BATCH:]}:
+            batch.ahead = asyncio.create_task(self._foresee(following, answers))
+        await self._repository.fired(
+            [(one.case, one.turn.case) for one in fired],
+            [reminder for one in fired for reminder in one.turn.reminders],
+            now,
+            session,
+            new=batch.new,
+        )
+        messages = [message for one in fired for message in one.messages]
+        return await self._outbox.add(messages, now, session=session)
 
-        rows, turns, cases = await transaction(self._repository.database, fire)
-        await self._relay.submit(rows)
-        self._fired.inc(len(cases))
-        for case in cases:
-            self._late.observe((now - (case.next_at or now)).total_seconds())
-        for turn in turns:
-            for code in turn.failures:
+    async def _foresee(self, cases: Mapping[bytes, Case], answers: Answers) -> Foreseen | None:
+        since = time.monotonic()
+        try:
+            now = await server_time(self._repository.database)
+        except Transient:
+            return None  # the next look waits for MongoDB
+        decided = await self._decided(cases, now, answers, Foreseen(now))
+        return Foreseen(now, answers, decided, since)
+
+    async def _decided(
+        self, cases: Mapping[bytes, Case], now: datetime, answers: Answers, foreseen: Foreseen
+    ) -> dict[bytes, Decided]:
+        true = foreseen.at(now, answers)
+        world = self._world.knowing(answers.people, answers.head)
+        decided: dict[bytes, Decided] = {}
+        for number, (stored, case) in enumerate(cases.items()):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+            decided[stored] = true.get(stored) or _decided(case, now, world)
+        return decided
+
+    def _count(self, fired: Sequence[Decided], now: datetime) -> None:
+        self._fired.inc(len(fired))
+        for one in fired:
+            self._late.observe((now - (one.case.next_at or now)).total_seconds())
+            for code in one.turn.failures:
                 self._failures.labels(code).inc()
-                log.warning("escalation.failed", deadline=turn.case.deadline.id, code=code)
-        return len(cases)
-
-    async def _write(
-        self, cases: Sequence[Case], turns: Sequence[Turn], now: datetime, session: Session
-    ) -> None:
-        pairs = [(case, turn.case) for case, turn in zip(cases, turns, strict=True)]
-        reminders = [reminder for turn in turns for reminder in turn.reminders]
-        await self._repository.fired(pairs, reminders, now, session)
+                log.warning("escalation.failed", deadline=one.case.deadline.id, code=code)
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -158,32 +237,32 @@ class Timers:
                 await self._woken.wait()
 
 
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    turns: list[Turn]
-    messages: list[Message]
+@dataclass(slots=True)
+class _Batch:
+    """What a batch begins with, and what its last try came to."""
+
+    now: datetime
+    foreseen: Foreseen
+    new: bool = True
+    """Whether no message of it was made before: so it is, but for a time that came back."""
+    fired: Sequence[Decided] = ()
+    ahead: asyncio.Task[Foreseen | None] | None = None
+
+    def forget_ahead(self) -> None:
+        """Stop foreseeing, unless it is over."""
+        if self.ahead:
+            self.ahead.cancel()
+            self.ahead = None
 
 
-async def _decided(cases: Sequence[Case], now: datetime, world: World) -> _Decided:
-    turns: list[Turn] = []
-    messages: list[Message] = []
-    for case in cases:
-        if len(turns) % AT_ONCE == 0:
-            await asyncio.sleep(0)
-        turns.append(turn := _fired(case, now, world))
-        for identity, data in turn.said:
-            messages += map(to_message, by_itself(identity, "reminders", [data], now))
-    return _Decided(turns, messages)
-
-
-async def _both(writing: Awaitable[None], deciding: Awaitable[_Decided]) -> _Decided:
-    """Both are waited for, whatever becomes of one: a session does one thing at a time."""
-    written, decided = await asyncio.gather(writing, deciding, return_exceptions=True)
-    if isinstance(written, BaseException):
-        raise written
-    if isinstance(decided, BaseException):
-        raise decided
-    return decided
+def _decided(case: Case, now: datetime, world: World) -> Decided:
+    turn = _fired(case, now, world)
+    messages = [
+        to_message(event)
+        for identity, data in turn.said
+        for event in by_itself(identity, "reminders", [data], now)
+    ]
+    return Decided(case, turn, messages)
 
 
 def _fired(case: Case, now: datetime, world: World) -> Turn:
@@ -191,4 +270,4 @@ def _fired(case: Case, now: datetime, world: World) -> Turn:
         return escalation.fire(case, now, world)
     except Exception:
         log.exception("timer.bug", deadline=case.deadline.id)
-        return Turn(replace(case, next_at=now + AGAIN), failures=("bug",))
+        return Turn(changed(case, next_at=now + AGAIN), failures=("bug",))

@@ -25,6 +25,21 @@ class Failure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """What the directory was asked, and what it said."""
+
+    people: Mapping[str, Person] = field(default_factory=dict)
+    head: str | None = None
+    asked: frozenset[str] = frozenset()
+
+    def agree(self, others: "Answers") -> bool:
+        """Whether who was asked for here and there is the same here and there."""
+        return self.head == others.head and all(
+            self.people.get(one) == others.people.get(one) for one in self.asked & others.asked
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Reached:
     """Whom a step means, and what is in the way. Absence is asked for a moment: `failure`."""
 
@@ -78,11 +93,10 @@ class World:
     def concerned(self, deadline: Deadline, policy: Policy) -> tuple[str, ...]:
         """Whose change in the directory can change when and to whom the policy speaks."""
         line = above(self.people, self.people.get(deadline.owner_id))
-        named = {call.target.person for call in policy.calls if isinstance(call.target, Named)}
         others = {deadline.owner_id, deadline.salesperson_id, self.head}
         if deadline.owner_id in self.people:
             others.discard(self.head)
-        ids = {person.id for person in line} | named | {one for one in others if one}
+        ids = {person.id for person in line} | policy.named | {one for one in others if one}
         # The last of the line may report to somebody who is not in the directory yet.
         top = line[-1] if line else self.people.get(deadline.owner_id)
         if top and top.reports_to:
