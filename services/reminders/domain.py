@@ -166,7 +166,7 @@ def move(deadline: Deadline, data: DeadlineMoved) -> Deadline:
     Pauses before the word are in it already; one that lasts moves the new time from then on.
     """
     owner, due = data.owner_id or deadline.owner_id, _kept(data.due_at)
-    deadline = replace(deadline, turn=deadline.turn if data.turn is None else data.turn)
+    deadline = changed(deadline, turn=deadline.turn if data.turn is None else data.turn)
     if deadline.status in ENDED or due == deadline.due_at:
         return changed(deadline, owner_id=owner)
     return changed(
