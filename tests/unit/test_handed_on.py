@@ -14,13 +14,12 @@ from services.handoff.documents import from_handoff, to_handoff
 from services.handoff.handlers import decide
 from services.handoff.states import deadline_id
 from services.reminders import acts, escalation
-from services.reminders.calendars import Calendars
 from services.reminders.people import Person
 from services.reminders.policies import Policies
 from services.reminders.world import World
 from shared.contracts.deadlines import DeadlineMoved, DeadlineSet
 from shared.contracts.event import EventData
-from shared.working_time import Calendar
+from shared.working_time import Calendar, Calendars
 from tests.support.builders import NOON, deal, event, manager, rules
 
 RULES = rules()

@@ -183,21 +183,17 @@ def _leaf(written: Mapping[str, Any], terms: Terms, where: str) -> Rule:
     finds = [place(one, f"{where}.take") for one in listed]
     origin = " / ".join(listed)
     kind = written.get("as", "id")
-    if kind == "time":
-        zone = _zone(written.get("zone", "time_zone"), terms, where)
-        translated: Callable[[Any], Any] = partial(_time, zone=zone)
-    elif kind not in _TRANSLATED:
+    if kind != "time" and kind not in _TRANSLATED:
         raise Wrong(f"{where}.as: must be id, name, text, time, flag or number")
-    else:
-        translated = _TRANSLATED[kind]
+    translated: Callable[[Any], Any] = _TRANSLATED.get(kind) or partial(
+        _time, zone=_zone(written.get("zone", "time_zone"), terms, where)
+    )
     through = _through(written, terms, where) if "through" in written else None
     if through is None and len(finds) > 1:
         raise Wrong(f"{where}.take: several places need `through`, a table of tables")
-    prefix = ""
-    if "prefix" in written:
-        prefix = terms.texts.get(str(written["prefix"]), "")
-        if written["prefix"] not in terms.texts:
-            raise Wrong(f"{where}.prefix: `with` has no text {written['prefix']!r}")
+    prefix = terms.texts.get(str(written.get("prefix")), "")
+    if "prefix" in written and written["prefix"] not in terms.texts:
+        raise Wrong(f"{where}.prefix: `with` has no text {written['prefix']!r}")
     only = finds[0]
 
     def give(document: Any) -> Any:
