@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
+from services.reporting import rights
 from services.reporting.answers import Answers, Asking
-from services.reporting.pages import account, deadlines, disputes, overview, targets, team
+from services.reporting.pages import account, deadlines, disputes, overview, selling, targets, team
 from services.reporting.pages.account import AccountBoard
 from services.reporting.pages.parts import Board, Filters, Reader, Table, grouped, total
 from services.reporting.questions import Question, Row, Unanswerable
@@ -25,7 +26,9 @@ class Boards:
         self._answers = answers
 
     async def overview(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
-        """How things stand."""
+        """How things stand; to who only sells, how selling does."""
+        if rights.only_sells(reader.people.get(filters.manager or viewer.person_id or "")):
+            return await self._selling(viewer, reader, filters)
         ask = _Asking(self._answers, viewer, reader, filters)
         open_ = {"state": ["open"]}
         found = await _together(
@@ -41,6 +44,19 @@ class Boards:
         )
         return overview.overview(
             overview.Seen(**found, currency=filters.currency or main_currency(found["deals"])),
+            reader,
+            filters,
+        )
+
+    async def _selling(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
+        ask = _Asking(self._answers, viewer, reader, filters)
+        sold = ("outcome", "currency", reader.month)
+        found = await _together(
+            deals=ask.figure("deals", *sold, of="salesperson", money=True),
+            handovers=ask.figure("handovers", reader.month, of="salesperson"),
+        )
+        return selling.selling(
+            selling.Seen(**found, currency=filters.currency or main_currency(found["deals"])),
             reader,
             filters,
         )
@@ -137,7 +153,12 @@ class Boards:
         """In which something was won, the most used first; one, if there is a table of rates."""
         if self._answers.currency:
             return []
-        rows = await self._answers.figure("deals", Question(by=("currency",)), viewer)
+        of: dict[str, list[str]] = {}
+        person = viewer.person_id or ""
+        if rights.only_sells((await self._answers.people()).get(person)):
+            of = {"salesperson": [person]}
+        question = Question(by=("currency",), where=of)
+        rows = await self._answers.figure("deals", question, viewer)
         return [row.by["currency"] for row in _by_number(rows) if row.by["currency"] != NONE]
 
 
