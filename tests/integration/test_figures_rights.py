@@ -204,6 +204,9 @@ async def test_who_only_sells_sees_what_was_sold_and_how_it_was_handed_over(
         assert code == PAGES[path]
         for told in ("Account acme", "987,654", "Manager mia"):
             assert told not in text, (path, told)
+    await house.say(deal("d2", account="acme", closed_at=NOW))
+    choice = '<select id="currency"'
+    assert [choice in (await page(who, "/pages"))[1] for who in ("sam", "sue")] == [True, False]
 
 
 async def test_who_manages_too_has_the_managers_overview(house: Reports) -> None:

@@ -10,7 +10,7 @@ from services.reporting.answers import Answers, Asking
 from services.reporting.pages import account, deadlines, disputes, overview, selling, targets, team
 from services.reporting.pages.account import AccountBoard
 from services.reporting.pages.parts import Board, Filters, Reader, Table, grouped, total
-from services.reporting.questions import Question, Row, Unanswerable
+from services.reporting.questions import People, Question, Row, Unanswerable
 from services.reporting.questions import team as led
 from services.reporting.rights import Hidden, Viewer
 from services.reporting.standing import NONE
@@ -149,15 +149,13 @@ class Boards:
         goes_on = (str(last.get("name") or NONE).casefold(), last.key.id) if last else None
         return account.accounts(shown, reader, filters), goes_on
 
-    async def currencies(self, viewer: Viewer) -> list[str]:
+    async def currencies(self, viewer: Viewer, people: People) -> list[str]:
         """In which something was won, the most used first; one, if there is a table of rates."""
         if self._answers.currency:
             return []
-        of: dict[str, list[str]] = {}
         person = viewer.person_id or ""
-        if rights.only_sells((await self._answers.people()).get(person)):
-            of = {"salesperson": [person]}
-        question = Question(by=("currency",), where=of)
+        sells = rights.only_sells(people.get(person))
+        question = Question(by=("currency",), where={"salesperson": [person]} if sells else {})
         rows = await self._answers.figure("deals", question, viewer)
         return [row.by["currency"] for row in _by_number(rows) if row.by["currency"] != NONE]
 

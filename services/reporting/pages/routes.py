@@ -131,7 +131,7 @@ def _board(house: House, name: str, make: MakesBoard) -> Callable[..., Awaitable
             reader,
             here=name,
             filters=filters,
-            currencies=await house.boards.currencies(viewer),
+            currencies=await house.boards.currencies(viewer, reader.people),
             position=position,
             board=await make(viewer, reader, filters),
         )
