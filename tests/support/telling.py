@@ -42,6 +42,7 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "period": st.sampled_from(["2026-Q1", "1405-01", "2026", "1404-H2"]),
     "products": st.lists(st.sampled_from(["GTX", "MG"]), max_size=3),
     "absences": st.just([]),
+    "mutes": st.lists(st.sampled_from(["weekly-digest", "target-alert"]), max_size=2),
     "digests": st.just(["0" * 32]),
     "completeness": st.integers(0, 100),
     "score": st.integers(0, 100),
