@@ -11,6 +11,7 @@ from services.reporting.figures.declaration import Figure
 from services.reporting.questions import (
     JOINED,
     People,
+    Person,
     Question,
     Row,
     Unanswerable,
@@ -22,6 +23,8 @@ from shared.contracts.directory import Role
 PERSONS = ("manager_now", "manager", "salesperson", "by")
 """Dimensions whose values are people: what is theirs is their own. The first that fits is used."""
 ACCOUNT = "account"
+LEADERS = frozenset({Role.ACCOUNT_MANAGER, Role.HEAD, Role.COMPANY_MANAGER})
+"""Whose accounts can be, their own or a team's: they get digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,12 @@ def viewer_of(person_id: str, people: People, language: str | None = None) -> Vi
     elif Role.HEAD in person.roles:
         whose = frozenset(team(person_id, people))
     return Viewer(person_id, person.name, language, whose)
+
+
+def only_sells(person: Person | None) -> bool:
+    """Whether somebody's own are deals sold and handed over, and nothing else."""
+    roles = frozenset(person.roles if person else ())
+    return Role.SALESPERSON in roles and LEADERS.isdisjoint(roles)
 
 
 def bounded_by(figure: Figure, question: Question, viewer: Viewer) -> str | None:

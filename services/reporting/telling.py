@@ -25,7 +25,6 @@ from services.reporting.pages.parts import Reader
 from services.reporting.questions import People, Person
 from services.reporting.reading import Reading
 from shared.caused import Said
-from shared.contracts.directory import Role
 from shared.contracts.ids import derived
 from shared.contracts.notifications import NotificationRequested
 from shared.errors import Transient
@@ -44,9 +43,6 @@ TARGETS_EVERY = timedelta(minutes=5)
 """Targets go by the clock, too: nothing has to happen for one to be at risk."""
 AT_ONCE = 500
 """Things that are watched in one transaction."""
-
-LEADERS = frozenset({Role.ACCOUNT_MANAGER, Role.HEAD, Role.COMPANY_MANAGER})
-"""Who gets digests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +151,7 @@ class Telling:
         issues: list[Issue] = []
         new: dict[str, dict[Rhythm, date]] = {}
         for person_id, person in people.items():
-            if not person.active or LEADERS.isdisjoint(person.roles):
+            if not person.active or rights.LEADERS.isdisjoint(person.roles):
                 continue
             habits = self._habits(person)
             for rhythm in self._rhythms:

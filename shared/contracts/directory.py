@@ -3,10 +3,18 @@
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, TypeAdapter, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    WithJsonSchema,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
@@ -178,6 +186,14 @@ class PersonUpserted(EventData):
     """When the daily digest comes."""
     mutes: tuple[Figures, ...] = Field(default=(), max_length=5)
     """What the person is not told of figures."""
+
+    @model_serializer(mode="wrap")
+    def _as_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """No time zone where none was said: `UTC` would take the place of the calendar's."""
+        content: dict[str, Any] = write(self)
+        if "time_zone" not in self.model_fields_set:
+            content.pop("time_zone", None)
+        return content
 
 
 class PersonRemoved(EventData):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from shared.contracts.cloudevents import Skipped, Unreadable, decode, encode
 from shared.contracts.topics import Topic
-from tests.support.builders import deal, event
+from tests.support.builders import deal, event, manager
 
 CANARY = "tell-nobody"
 DATA: dict[str, Any] = {
@@ -128,6 +128,15 @@ def test_a_time_zone_that_is_none_is_refused(zone: str) -> None:
     data = {"person_id": "mia", "name": "Mia", "time_zone": zone}
     value = json.dumps({**ENVELOPE, "type": "person.upserted.v1", "data": data}).encode()
     assert "data.time_zone: must be an IANA time zone" in refusal(value, topic="directory")
+
+
+@pytest.mark.parametrize("said", [{}, {"time_zone": "UTC"}])
+def test_a_time_zone_is_written_only_where_it_was_said(said: dict[str, str]) -> None:
+    """Whoever names none works in the zone of the calendar, which need not be UTC."""
+    person = event(manager(**said))
+    again = decode(Topic.DIRECTORY, *encode(person))
+    assert ("time_zone" in again.data.model_fields_set) == bool(said)
+    assert again == person
 
 
 def test_at_most_five_problems_are_told() -> None:

@@ -23,7 +23,7 @@ from shared.contracts.accounts import (
     TargetSet,
 )
 from shared.contracts.directory import PersonRemoved, Role
-from shared.contracts.handoffs import HandoffAssigned
+from shared.contracts.handoffs import HandoffAssigned, HandoffCreated
 from shared.contracts.values import Money
 from shared.passes import Bearer, Passes
 from tests.integration.test_rights import paths
@@ -72,6 +72,9 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Repor
         )
         await found.say(deal(account="acme", closed_at=NOW, amount=_money()))
         await found.say(
+            HandoffCreated(handoff_id="h", account_id="acme", account_name="Account acme",
+                           deal_id="d1", kind="new", salesperson_id="sam", closed_at=NOW,
+                           completeness=63, created_at=NOW),
             HandoffAssigned(handoff_id="h", account_id="acme", manager_id="mia", assigned_at=NOW,
                             reason="it fits"),
             SatisfactionRecorded(account_id="acme", score=80, recorded_at=NOW),
@@ -174,6 +177,44 @@ async def test_every_page_keeps_the_rules(house: Reports) -> None:
                 assert answer.headers["location"].startswith("http://127.0.0.1:8081/reports?next=")
     async with house.client(None) as client:
         assert (await client.get("/pages/live")).status_code == 401
+
+
+async def test_who_only_sells_sees_what_was_sold_and_how_it_was_handed_over(
+    house: Reports,
+) -> None:
+    async def page(who: str, path: str, **asked: str) -> tuple[int, str]:
+        async with house.client(who) as client:
+            client.headers["Accept"] = "text/html"
+            answer = await client.get(path, params={"period": "all"} | asked)
+            return answer.status_code, answer.text
+
+    for who, asked in (("sam", {}), ("sam", {"manager": "sam"}), ("carla", {"manager": "sam"})):
+        code, text = await page(who, "/pages", **asked)
+        assert code == 200
+        for told in ("987,654", "Handoffs made", "<bdi>63</bdi> of 100 complete"):
+            assert told in text, (who, told)
+        assert "Account acme" not in text
+    code, text = await page("sue", "/pages")
+    assert (code, "Handoffs made" in text, "987,654" in text) == (200, True, False)
+    assert "Nothing was handed over in this time." in text
+    for who in ("sue", "mia", "hana", "noah"):
+        assert (await page(who, "/pages", manager="sam"))[0] == 404, "sam is none of theirs"
+    for path in PAGES.keys() - {"/pages"}:
+        code, text = await page("sam", path, **({"id": "acme"} if "account" in path else {}))
+        assert code == PAGES[path]
+        for told in ("Account acme", "987,654", "Manager mia"):
+            assert told not in text, (path, told)
+    await house.say(deal("d2", account="acme", closed_at=NOW))
+    choice = '<select id="currency"'
+    assert [choice in (await page(who, "/pages"))[1] for who in ("sam", "sue")] == [True, False]
+
+
+async def test_who_manages_too_has_the_managers_overview(house: Reports) -> None:
+    await house.say(manager("both", roles=(Role.SALESPERSON, Role.ACCOUNT_MANAGER)))
+    async with house.client("both") as client:
+        text = (await client.get("/pages", headers={"Accept": "text/html"})).text
+    assert "Deadlines overdue" in text
+    assert "Handoffs made" not in text
 
 
 async def test_a_pass_is_turned_into_a_cookie_once_it_is_fresh(house: Reports) -> None:

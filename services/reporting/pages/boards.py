@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
+from services.reporting import rights
 from services.reporting.answers import Answers, Asking
-from services.reporting.pages import account, deadlines, disputes, overview, targets, team
+from services.reporting.pages import account, deadlines, disputes, overview, selling, targets, team
 from services.reporting.pages.account import AccountBoard
 from services.reporting.pages.parts import (
     ROWS,
@@ -19,7 +20,7 @@ from services.reporting.pages.parts import (
     total,
 )
 from services.reporting.periods import Days
-from services.reporting.questions import Question, Row, Unanswerable
+from services.reporting.questions import People, Question, Row, Unanswerable
 from services.reporting.questions import team as led
 from services.reporting.rights import Hidden, Viewer
 from services.reporting.standing import NONE
@@ -35,7 +36,9 @@ class Boards:
         self._answers = answers
 
     async def overview(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
-        """How things stand."""
+        """How things stand; to who only sells, how selling does."""
+        if rights.only_sells(reader.people.get(filters.manager or viewer.person_id or "")):
+            return await self._selling(viewer, reader, filters)
         ask = _Asking(self._answers, viewer, reader, filters)
         open_ = {"state": ["open"]}
         found = await _together(
@@ -51,6 +54,19 @@ class Boards:
         )
         return overview.overview(
             overview.Seen(**found, currency=filters.currency or main_currency(found["deals"])),
+            reader,
+            filters,
+        )
+
+    async def _selling(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
+        ask = _Asking(self._answers, viewer, reader, filters)
+        sold = ("outcome", "currency", reader.month)
+        found = await _together(
+            deals=ask.figure("deals", *sold, of="salesperson", money=True),
+            handovers=ask.figure("handovers", reader.month, of="salesperson"),
+        )
+        return selling.selling(
+            selling.Seen(**found, currency=filters.currency or main_currency(found["deals"])),
             reader,
             filters,
         )
@@ -145,11 +161,14 @@ class Boards:
         goes_on = (str(last.get("name") or NONE).casefold(), last.key.id) if last else None
         return account.accounts(shown, reader, filters), goes_on
 
-    async def currencies(self, viewer: Viewer) -> list[str]:
+    async def currencies(self, viewer: Viewer, people: People) -> list[str]:
         """In which something was won, the most used first; one, if there is a table of rates."""
         if self._answers.currency:
             return []
-        rows = await self._answers.figure("deals", Question(by=("currency",)), viewer)
+        person = viewer.person_id or ""
+        sells = rights.only_sells(people.get(person))
+        question = Question(by=("currency",), where={"salesperson": [person]} if sells else {})
+        rows = await self._answers.figure("deals", question, viewer)
         return [row.by["currency"] for row in _by_number(rows) if row.by["currency"] != NONE]
 
 

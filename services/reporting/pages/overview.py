@@ -59,7 +59,7 @@ def overview(seen: Seen, reader: Reader, filters: Filters) -> Board:
 
 def _tiles(seen: Seen, reader: Reader, filters: Filters) -> list[Tile]:
     say, number = reader.writer.say, reader.writer.number
-    won, lost = total(seen.deals, outcome="won"), total(seen.deals, outcome="lost")
+    won_, lost = total(seen.deals, outcome="won"), total(seen.deals, outcome="lost")
     overdue, soon = total(seen.overdue), total(seen.soon)
     disputes = total(seen.disputes)
     said = total(seen.satisfaction)
@@ -67,8 +67,8 @@ def _tiles(seen: Seen, reader: Reader, filters: Filters) -> list[Tile]:
     tiles = [
         Tile(
             title=say("Deals won"),
-            value=number(won),
-            hint=say("%(share)s of those decided", share=reader.share(won, won + lost)),
+            value=number(won_),
+            hint=say("%(share)s of those decided", share=reader.share(won_, won_ + lost)),
         ),
         Tile(
             title=say("Accounts"),
@@ -120,8 +120,8 @@ def _tiles(seen: Seen, reader: Reader, filters: Filters) -> list[Tile]:
 
 def _charts(seen: Seen, reader: Reader, filters: Filters) -> list[Chart | None]:
     return [
-        _amounts(seen, reader, filters),
-        _numbers(seen, reader),
+        won(seen.deals, seen.currency, reader, filters) if seen.currency else None,
+        decided(seen.deals, reader),
         _satisfaction(seen, reader),
         _waiting(seen, reader),
         _tiers(seen, reader),
@@ -129,14 +129,12 @@ def _charts(seen: Seen, reader: Reader, filters: Filters) -> list[Chart | None]:
     ]
 
 
-def _amounts(seen: Seen, reader: Reader, filters: Filters) -> Chart | None:
-    if not seen.currency:
-        return None
-    by_month = grouped(seen.deals, reader.month)
+def won(deals: Sequence[Row], currency: str, reader: Reader, filters: Filters) -> Chart:
+    """What was won month by month, of deals by outcome, currency and the reader's month."""
+    by_month = grouped(deals, reader.month)
     months = axis(by_month)
     values = [
-        total(by_month.get(one, ()), "amount", outcome="won", currency=seen.currency)
-        for one in months
+        total(by_month.get(one, ()), "amount", outcome="won", currency=currency) for one in months
     ]
     return Chart(
         id="won",
@@ -149,15 +147,16 @@ def _amounts(seen: Seen, reader: Reader, filters: Filters) -> Chart | None:
             Series(
                 name=str(reader.writer.label("Won")),
                 values=values,
-                texts=[reader.money(value, seen.currency) for value in values],
+                texts=[reader.money(value, currency) for value in values],
             )
         ],
         empty=_no_deals(reader),
     )
 
 
-def _numbers(seen: Seen, reader: Reader) -> Chart:
-    by_month = grouped(seen.deals, reader.month)
+def decided(deals: Sequence[Row], reader: Reader) -> Chart:
+    """How many deals were won and lost, month by month."""
+    by_month = grouped(deals, reader.month)
     months = axis(by_month)
     series = []
     for outcome, name, tone in (

@@ -130,7 +130,7 @@ def _board(house: House, name: str, make: MakesBoard) -> Callable[..., Awaitable
             reader,
             here=name,
             filters=filters,
-            currencies=await house.boards.currencies(viewer),
+            currencies=await house.boards.currencies(viewer, reader.people),
             position=request.state.look.position,
             board=await make(viewer, reader, filters),
         )
