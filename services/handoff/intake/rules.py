@@ -283,12 +283,8 @@ def _flag(value: Any) -> bool:
 
 
 _TRANSLATED: Mapping[str, Callable[[Any], Any]] = {
-    "id": _id,
-    "name": _name,
-    "text": _text,
-    "flag": _flag,
-    "number": _number,
-}
+    "id": _id, "name": _name, "text": _text, "flag": _flag, "number": _number,
+}  # fmt: skip
 """By what a value is to be read as; a time needs its zone besides."""
 
 
