@@ -273,7 +273,7 @@ async def aggregate(
 ) -> list[Document]:
     """All results of a pipeline, in one list."""
     with translated():
-        return await collection.aggregate(pipeline).to_list(None)
+        return await collection.aggregate(pipeline, batchSize=_IN_ONE_ANSWER).to_list(None)
 
 
 async def aggregated(
