@@ -15,6 +15,7 @@ from services.reporting.pages.parts import (
     Tile,
     axis,
     grouped,
+    monthly_means,
     numbers,
     total,
 )
@@ -176,13 +177,7 @@ def decided(deals: Sequence[Row], reader: Reader) -> Chart:
 
 
 def _satisfaction(seen: Seen, reader: Reader) -> Chart:
-    by_month = grouped(seen.satisfaction, reader.month)
-    months = axis(by_month)
-    values: list[Decimal | None] = []
-    for one in months:
-        rows = by_month.get(one, [])
-        number = total(rows)
-        values.append(round(total(rows, "score") / number, 1) if number else None)
+    months, values = monthly_means(seen.satisfaction, "score", "count", reader)
     return Chart(
         id="satisfaction",
         title=reader.writer.say("Satisfaction, by month"),

@@ -342,6 +342,20 @@ def axis(found: Iterable[str], last: str | None = None) -> list[str]:
     return months_[-LONGEST:]
 
 
+def monthly_means(
+    rows: Sequence[Row], measure: str, number: str, reader: Reader
+) -> tuple[list[str], list[Decimal | None]]:
+    """Months, and of each a measure by another, with one decimal; None where there is nothing."""
+    by_month = grouped(rows, reader.month)
+    months_ = axis(by_month)
+    values: list[Decimal | None] = []
+    for one in months_:
+        own = by_month.get(one, [])
+        count = total(own, number)
+        values.append(round(total(own, measure) / count, 1) if count else None)
+    return months_, values
+
+
 def month_of(day: date, reader: Reader) -> str:
     """The reader's month of a day."""
     gregorian, jalali = months(day.isoformat())

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from markupsafe import Markup
 
@@ -15,6 +14,7 @@ from services.reporting.pages.parts import (
     Tile,
     axis,
     grouped,
+    monthly_means,
     numbers,
     total,
 )
@@ -112,13 +112,7 @@ def _handoffs(seen: Seen, reader: Reader) -> Chart:
 
 
 def _completeness(seen: Seen, reader: Reader) -> Chart:
-    by_month = grouped(seen.handovers, reader.month)
-    months = axis(by_month)
-    values: list[Decimal | None] = []
-    for one in months:
-        rows = by_month.get(one, [])
-        made = total(rows, "created")
-        values.append(round(total(rows, "completeness") / made, 1) if made else None)
+    months, values = monthly_means(seen.handovers, "completeness", "created", reader)
     return Chart(
         id="completeness",
         title=reader.writer.say("How complete handoffs came, by month"),
