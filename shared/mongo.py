@@ -232,14 +232,11 @@ async def find_encoded(
     limit: int = 0,
 ) -> list[bytes]:
     """All documents that match, as they are stored: what was read before is known by its bytes."""
-    with translated():
-        cursor = collection.with_options(codec_options=_RAW).find(
-            query, projection, session=session, limit=limit, batch_size=limit or _IN_ONE_ANSWER
-        )
-        if sort:
-            cursor = cursor.sort(list(sort))
-        documents: list[Any] = await cursor.to_list(None)
-        return [document.raw for document in documents]
+    encoded: Any = collection.with_options(codec_options=_RAW)
+    documents: list[Any] = await find(
+        encoded, query, session=session, projection=projection, sort=sort, limit=limit
+    )
+    return [document.raw for document in documents]
 
 
 def decoded(document: bytes) -> Document:

@@ -52,7 +52,7 @@ def build(plumbing: Plumbing[Settings]) -> Service:
     )
     mailed = Links(database=plumbing.database, directory=people, settings=settings)
     router = APIRouter()
-    loops: list[Loop] = [mover.run]
+    loops: list[Loop] = [mover.run, mailed.run]
     if known := settings.sources():  # before the others: each route before it costs a webhook 4 us
         batches = Batches(KafkaPublisher(settings, "handoff-intake"))
         counters = Counters(plumbing.metrics.registry)
@@ -73,8 +73,6 @@ def build(plumbing: Plumbing[Settings]) -> Service:
             desk, doors, Passes(settings.keys, "reporting"), str(settings.reporting_url)
         )
     )
-
-    loops.append(mailed.run)
 
     async def check() -> None:
         if edited := await checklist_store.note(plumbing.database, rules.checklists):

@@ -121,19 +121,29 @@ def owing(viewer: Viewer) -> Query:
     return {"owner_id": {"$in": sorted(viewer.whose)}}
 
 
+def ids_reached(viewer: Viewer, **of: Any) -> list[Query]:
+    """A pipeline over handoffs: ids of accounts of own ones, and of those owed something.
+
+    `of`: what handoffs and obligations must match besides.
+    """
+    ids = {"$group": {"_id": "$account_id"}}
+    owed = {"coll": "obligations", "pipeline": [{"$match": {**owing(viewer), **of}}, ids]}
+    return [
+        {"$match": {"$or": own(viewer), **of}},
+        ids,
+        {"$unionWith": owed},
+        {"$group": {"_id": "$_id"}},
+    ]
+
+
 def reached(viewer: Viewer, wanted: Wanted, query: Query, limit: int) -> Sequence[Query]:
-    """A pipeline over handoffs: accounts of own ones, and those owed something, as wanted.
+    """A pipeline over handoffs: accounts of `ids_reached`, as wanted.
 
     The server brings them together and keeps the page's alone: however many there are, none is
     left out, and no list of ids travels. It takes as long as there are of them.
     """
-    ids = {"$group": {"_id": "$account_id"}}
-    owed = {"coll": "obligations", "pipeline": [{"$match": owing(viewer)}, ids]}
     return [
-        {"$match": {"$or": own(viewer)}},
-        ids,
-        {"$unionWith": owed},
-        {"$group": {"_id": "$_id"}},
+        *ids_reached(viewer),
         {"$lookup": {"from": "accounts", "localField": "_id", "foreignField": "_id", "as": "a"}},
         {"$unwind": "$a"},
         {"$replaceRoot": {"newRoot": "$a"}},

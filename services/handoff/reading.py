@@ -12,7 +12,7 @@ from services.handoff import dossier, rights
 from services.handoff.book import Book
 from services.handoff.candidates import Manager
 from services.handoff.directory import Directory
-from services.handoff.listing import Wanted, managed, owing, own
+from services.handoff.listing import Wanted, ids_reached, managed, own
 from services.handoff.obligations import Obligation
 from services.handoff.people import Person
 from services.handoff.repository import Repository
@@ -254,19 +254,11 @@ class Reading:
 
     async def _accounts_of(self, viewer: Viewer, after: str, limit: int) -> list[str]:
         """Accounts of the viewer's own handoffs, and of what the viewer owes, by id."""
-        found: set[str] = set()
-        for name, query in (("handoffs", {"$or": own(viewer)}), ("obligations", owing(viewer))):
-            rows = await aggregate(
-                self._repository.database[name],
-                [
-                    {"$match": {**query, "account_id": {"$gt": after}}},
-                    {"$group": {"_id": "$account_id"}},
-                    {"$sort": {"_id": 1}},
-                    {"$limit": limit},
-                ],
-            )
-            found |= {row["_id"] for row in rows}
-        return sorted(found)[:limit]
+        ids = ids_reached(viewer, account_id={"$gt": after})
+        rows = await aggregate(
+            self._repository.database["handoffs"], [*ids, {"$sort": {"_id": 1}}, {"$limit": limit}]
+        )
+        return [row["_id"] for row in rows]
 
 
 def _people(handoffs: Iterable[Handoff]) -> set[str | None]:

@@ -73,8 +73,8 @@ def pieces(since: date | None, until: date | None) -> list[Days]:
     last = until and _month(until) - (until.day < monthrange(until.year, until.month)[1])
     if (first or _month(date.min)) > (last or _month(date.max)):
         return [(since, until)]
-    begin = _first_day(first) if first else None
-    end = _first_day(last + 1) - _DAY if last and last < _month(date.max) else until
+    begin = _gregorian(0, first) if first else None
+    end = _gregorian(0, last + 1) - _DAY if last and last < _month(date.max) else until
     found: list[Days] = [(begin, end)]
     if begin and begin != since:
         found.insert(0, (since, begin - _DAY))
@@ -90,11 +90,8 @@ def jalali_day(year: int, month: int, day: int) -> date:
 
 
 def _month(day: date) -> int:
-    return day.year * 12 + day.month - 1
-
-
-def _first_day(month: int) -> date:
-    return date(month // 12, month % 12 + 1, 1)
+    """Of the year 0, as `_gregorian` counts."""
+    return day.year * 12 + day.month
 
 
 def _gregorian(year: int, month: int) -> date:

@@ -22,11 +22,10 @@ from services.reporting.figures.declaration import Amount
 from services.reporting.repository import Repository
 from services.reporting.told import SEPARATOR
 from shared import mongo
-from shared.config import ServiceSettings
 from shared.contracts.event import Event
 from tests.integration.test_rebuild import slot, turn_of
 from tests.support.builders import NOON, deal, event, manager
-from tests.support.system import PASSWORD, System
+from tests.support.system import System
 from tests.support.telling import Stored, applied, say
 
 ROUNDS = int(os.environ.get("ROUNDS", "4"))
@@ -139,14 +138,7 @@ def by_document(counters: Mapping[Counter, tuple[Amount, ...]]) -> dict[str, dic
 
 @asynccontextmanager
 async def repository(system: System) -> AsyncIterator[Repository]:
-    settings = ServiceSettings.model_validate(
-        {
-            "kafka_bootstrap": system.kafka.kafka_bootstrap,
-            "mongo_uri": system.servers.mongo.uri,
-            "http_password": PASSWORD,
-        }
-    )
-    database = mongo.connect(settings, "reporting")
+    database = mongo.connect(system.settings, "reporting")
     try:
         yield Repository(database)
     finally:

@@ -64,10 +64,7 @@ async def cli(system: System, *arguments: str, answer: str = "") -> tuple[int | 
 
 async def figures(system: System) -> dict[str, Any]:
     """Every sum that is stored, by every dimension, and what is joined when it is asked."""
-    settings = ServiceSettings.model_validate({
-        "kafka_bootstrap": "none", "mongo_uri": system.servers.mongo.uri, "http_password": PASSWORD,
-    })  # fmt: skip
-    database = mongo.connect(settings, "reporting")
+    database = mongo.connect(system.settings, "reporting")
     repository = Repository(database)
     slot = await repository.live()
     found: dict[str, Any] = {one.id: one.measures async for one in repository.counters(slot)}

@@ -14,7 +14,6 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from services.reporting.generations import Generations
 from services.reporting.repository import INDEXES
 from shared import mongo
-from shared.config import ServiceSettings
 from shared.contracts.event import Event
 from shared.contracts.handoffs import AccountTransferred, HandoffAssigned
 from shared.errors import Fenced
@@ -22,7 +21,7 @@ from shared.kafka import connection
 from shared.runtime import ensure_indexes
 from tahvil import crm, team
 from tests.support.builders import NOON, deal, event
-from tests.support.system import PASSWORD, System
+from tests.support.system import System
 from tests.support.telling import say
 
 EXAMPLE = Path("examples/crm")
@@ -212,16 +211,9 @@ async def test_figures_of_other_settings_wait_for_a_rebuild(system: System) -> N
 @asynccontextmanager
 async def prepared(system: System) -> AsyncIterator[mongo.Database]:
     """The service's database as after its first start."""
-    values = ServiceSettings.model_validate(
-        {
-            "kafka_bootstrap": system.kafka.kafka_bootstrap,
-            "mongo_uri": system.servers.mongo.uri,
-            "http_password": PASSWORD,
-        }
-    )
-    database = mongo.connect(values, "reporting")
+    database = mongo.connect(system.settings, "reporting")
     try:
-        await ensure_indexes(database, INDEXES, values.inbox_kept)
+        await ensure_indexes(database, INDEXES, system.settings.inbox_kept)
         await Generations(database, "as declared now").begin()
         yield database
     finally:

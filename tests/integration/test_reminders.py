@@ -14,7 +14,6 @@ from services.reminders.commands import Commands, Unknown
 from services.reminders.repository import Repository
 from services.reminders.world import World
 from shared import mongo
-from shared.config import ServiceSettings
 from shared.contracts.deadlines import DeadlineMet, DeadlinePaused, DeadlineResumed, DeadlineSet
 from shared.contracts.directory import Absence, AbsenceSet
 from shared.contracts.event import EventData
@@ -24,7 +23,7 @@ from shared.outbox import Outbox
 from tahvil.demo import plain_text, read_mails
 from tahvil.reading import events
 from tests.support.builders import event, manager, soon
-from tests.support.system import PASSWORD, System
+from tests.support.system import System
 
 
 def deadline(name: str, owner: str = "mia", **due: float) -> DeadlineSet:
@@ -355,11 +354,7 @@ async def test_handed_on_it_is_the_other_ones(system: System, tmp_path: Path) ->
 
 def commanding(system: System) -> tuple[Commands, Any]:
     """Commands of a process of their own; a service's relay publishes what they leave."""
-    settings = ServiceSettings(
-        kafka_bootstrap=system.servers.kafka.bootstrap,
-        mongo_uri=system.servers.mongo.uri,
-        http_password=PASSWORD,
-    )
+    settings = system.settings
     database = mongo.connect(settings, "reminders")
 
     class Left:

@@ -11,9 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 
-from shared.config import KafkaSettings
+from shared.config import KafkaSettings, ServiceSettings
 from shared.contracts.event import Event
 from shared.contracts.topics import SERVICES
 from shared.outbox import Message
@@ -38,6 +39,15 @@ class System:
         self.kafka = KafkaSettings(kafka_bootstrap=servers.kafka.bootstrap)
         self.processes: list[Process] = []
         self.extra: dict[str, str] = {"TAHVIL_KAFKA_SESSION": "PT6S"}
+
+    @property
+    def settings(self) -> ServiceSettings:
+        """For code of a service that a test runs itself."""
+        return ServiceSettings(
+            kafka_bootstrap=self.servers.kafka.bootstrap,
+            mongo_uri=SecretStr(self.servers.mongo.uri),
+            http_password=SecretStr(PASSWORD),
+        )
 
     async def start(self, *names: str) -> list[Process]:
         """Start a process of each service named; a name twice is two replicas."""

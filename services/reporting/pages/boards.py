@@ -76,9 +76,8 @@ class Boards:
         ask = _Asking(self._answers, viewer, reader, filters)
         deals = await ask.figure("deals", "manager", "currency", where=_WON, money=True)
         currency = filters.currency or main_currency(deals)
-        if len(most := team.most(deals, currency, reader)) == ROWS:
-            # Nobody else is shown. Of a large company those are most.
-            ask = _Asking(self._answers, viewer, reader, filters, frozenset(most))
+        among = _crowded(team.most(deals, currency, reader))
+        ask = ask.about(among)
         found = await _together(
             accounts=ask.now("portfolio", "manager"),
             handovers=ask.figure("handovers", "manager"),
@@ -87,21 +86,23 @@ class Boards:
             disputes=ask.now("open_disputes", "manager_now", of="manager_now"),
             satisfaction=ask.figure("satisfaction", "manager_now", of="manager_now"),
         )
-        return team.team(team.Seen(deals=deals, **found, currency=currency), reader, filters)
+        return team.team(
+            team.Seen(deals=deals, **found, currency=currency, among=among), reader, filters
+        )
 
     async def deadlines(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """How deadlines are kept."""
-        ask = of_shown = _Asking(self._answers, viewer, reader, filters)
+        ask = _Asking(self._answers, viewer, reader, filters)
         overdue = await ask.overdue("manager")
-        if len(first := foremost(overdue, "manager", reader)) == ROWS:
-            of_shown = _Asking(self._answers, viewer, reader, filters, frozenset(first))
+        among = _crowded(foremost(overdue, "manager", reader))
         found = await _together(
             months=ask.figure("promises", "outcome", reader.month),
-            managers=of_shown.figure("promises", "manager", "outcome"),
+            managers=ask.about(among).figure("promises", "manager", "outcome"),
             soon=ask.soon("manager"),
             steps=ask.figure("promises", "step", "outcome"),
         )
-        return deadlines.deadlines(deadlines.Seen(overdue=overdue, **found), reader, filters)
+        seen = deadlines.Seen(overdue=overdue, among=among, **found)
+        return deadlines.deadlines(seen, reader, filters)
 
     async def disputes(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """What is open, what comes, what is settled."""
@@ -181,16 +182,22 @@ class _Asking:
         viewer: Viewer,
         reader: Reader,
         filters: Filters,
-        about: frozenset[str] | None = None,
+        about: Collection[str] | None = None,
     ) -> None:
         """`about`: questions about these people only."""
         self._answers = answers
+        self._viewer = viewer
         self._reader = reader
         self._filters = filters
-        whose: Collection[str] | None = about
-        if whose is None and filters.manager:
-            whose = led(filters.manager, reader.people)
-        self._ask = Asking(answers, viewer, whose)
+        if about is None and filters.manager:
+            about = led(filters.manager, reader.people)
+        self._ask = Asking(answers, viewer, about)
+
+    def about(self, people: Collection[str] | None) -> "_Asking":
+        """Questions about these of the people only; None: as before."""
+        if people is None:
+            return self
+        return _Asking(self._answers, self._viewer, self._reader, self._filters, people)
 
     async def figure(
         self,
@@ -250,6 +257,11 @@ class _Asking:
 async def _together(**asked: Awaitable[list[Row]]) -> dict[str, list[Row]]:
     """All at once: a page waits for the slowest question, not for their sum."""
     return dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
+
+
+def _crowded(first: list[str]) -> list[str] | None:
+    """Whom a table shows that has no room for more: only they are asked about. None: all."""
+    return first if len(first) == ROWS else None
 
 
 def main_currency(rows: Sequence[Row]) -> str | None:

@@ -16,16 +16,17 @@ from services.reporting.pages.parts import (
     Tile,
     axis,
     figure,
-    foremost,
     grouped,
-    numbers,
     of_each,
     rest,
+    sums,
     total,
 )
 from services.reporting.pages.words import KEPT
 from services.reporting.questions import Row
 from services.reporting.standing import NONE
+
+_LINES = tuple((name, tone, {"outcome": outcome}) for outcome, (name, tone) in KEPT.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class Seen:
     soon: Sequence[Row]
     steps: Sequence[Row]
     """Empty where that would tell of others."""
+    among: Sequence[str] | None = None
+    """Who is shown, where that are not all."""
 
 
 def deadlines(seen: Seen, reader: Reader, filters: Filters) -> Board:
@@ -82,10 +85,6 @@ def deadlines(seen: Seen, reader: Reader, filters: Filters) -> Board:
 def _months(seen: Seen, reader: Reader, filters: Filters) -> Chart:
     by_month = grouped(seen.months, reader.month)
     months = axis(by_month)
-    series = []
-    for outcome, (name, tone) in KEPT.items():
-        values = [total(by_month.get(one, ()), outcome=outcome) for one in months]
-        series.append(numbers(reader, name, values, tone))
     return Chart(
         id="kept",
         title=reader.writer.say("How they were kept, by month"),
@@ -93,7 +92,7 @@ def _months(seen: Seen, reader: Reader, filters: Filters) -> Chart:
         wide=True,
         labels=[reader.month_name(one) for one in months],
         links=[filters.address("/pages/deadlines", period=one) for one in months],
-        series=series,
+        series=sums(by_month, months, _LINES, reader),
         empty=_none(reader),
     )
 
@@ -103,10 +102,6 @@ def _steps(seen: Seen, reader: Reader) -> list[Chart]:
         return []
     by_step = grouped(seen.steps, "step")
     names = sorted(name for name in by_step if name != NONE)
-    series = []
-    for outcome, (name, tone) in KEPT.items():
-        values = [total(by_step[one], outcome=outcome) for one in names]
-        series.append(numbers(reader, name, values, tone))
     return [
         Chart(
             id="steps",
@@ -114,7 +109,7 @@ def _steps(seen: Seen, reader: Reader) -> list[Chart]:
             kind="across",
             wide=True,
             labels=names,
-            series=series,
+            series=sums(by_step, names, _LINES, reader),
             empty=_none(reader),
         )
     ]
@@ -122,11 +117,9 @@ def _steps(seen: Seen, reader: Reader) -> list[Chart]:
 
 def _table(seen: Seen, reader: Reader, filters: Filters) -> Table:
     say = reader.writer.say
-    first = foremost(seen.overdue, "manager", reader)
-    among = first if len(first) == ROWS else None
-    people = of_each(seen, among, **dict.fromkeys(("managers", "overdue", "soon"), "manager"))
+    people = of_each(seen, seen.among, **dict.fromkeys(("managers", "overdue", "soon"), "manager"))
     order = sorted(people, key=lambda one: (-total(people[one].overdue), reader.plain_name(one)))
-    number = len(grouped(seen.overdue, "manager")) if among else len(order)
+    number = len(grouped(seen.overdue, "manager")) if seen.among else len(order)
     return Table(
         title=say("By account manager"),
         heads=[

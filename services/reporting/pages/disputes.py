@@ -20,6 +20,7 @@ from services.reporting.pages.parts import (
     grouped,
     numbers,
     rest,
+    sums,
     total,
 )
 from services.reporting.pages.words import SEVERITY, word
@@ -86,20 +87,17 @@ def _age(rows: Sequence[Row], reader: Reader, **where: str) -> Decimal:
 def _months(seen: Seen, reader: Reader, filters: Filters) -> Chart:
     by_month = grouped(seen.months, reader.month)
     months = axis(by_month)
-    series = []
-    for measure, name, tone in (
-        ("opened", N_("Came"), "soon"),
-        ("resolved", N_("Settled"), "accent"),
-    ):
-        values = [total(by_month.get(one, ()), measure) for one in months]
-        series.append(numbers(reader, name, values, tone))
+    lines = [
+        (N_("Came"), "soon", {"measure": "opened"}),
+        (N_("Settled"), "accent", {"measure": "resolved"}),
+    ]
     return Chart(
         id="disputes",
         title=reader.writer.say("Came and settled, by month"),
         kind="bars",
         labels=[reader.month_name(one) for one in months],
         links=[filters.address("/pages/disputes", period=one) for one in months],
-        series=series,
+        series=sums(by_month, months, lines, reader),
         empty=reader.writer.say("No dispute came in this time."),
     )
 

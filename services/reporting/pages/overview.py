@@ -17,6 +17,7 @@ from services.reporting.pages.parts import (
     grouped,
     monthly_means,
     numbers,
+    sums,
     total,
 )
 from services.reporting.pages.words import TIER, WAITS_FOR, word
@@ -60,17 +61,12 @@ def overview(seen: Seen, reader: Reader, filters: Filters) -> Board:
 
 def _tiles(seen: Seen, reader: Reader, filters: Filters) -> list[Tile]:
     say, number = reader.writer.say, reader.writer.number
-    won_, lost = total(seen.deals, outcome="won"), total(seen.deals, outcome="lost")
     overdue, soon = total(seen.overdue), total(seen.soon)
     disputes = total(seen.disputes)
     said = total(seen.satisfaction)
     score = total(seen.satisfaction, "score") / said if said else None
     tiles = [
-        Tile(
-            title=say("Deals won"),
-            value=number(won_),
-            hint=say("%(share)s of those decided", share=reader.share(won_, won_ + lost)),
-        ),
+        deals_won(seen.deals, reader),
         Tile(
             title=say("Accounts"),
             value=number(total(seen.accounts, "accounts")),
@@ -119,6 +115,16 @@ def _tiles(seen: Seen, reader: Reader, filters: Filters) -> list[Tile]:
     return tiles
 
 
+def deals_won(deals: Sequence[Row], reader: Reader) -> Tile:
+    """How many deals were won, of deals by outcome."""
+    won_, lost = total(deals, outcome="won"), total(deals, outcome="lost")
+    return Tile(
+        title=reader.writer.say("Deals won"),
+        value=reader.writer.number(won_),
+        hint=reader.writer.say("%(share)s of those decided", share=reader.share(won_, won_ + lost)),
+    )
+
+
 def _charts(seen: Seen, reader: Reader, filters: Filters) -> list[Chart | None]:
     return [
         won(seen.deals, seen.currency, reader, filters) if seen.currency else None,
@@ -159,19 +165,16 @@ def decided(deals: Sequence[Row], reader: Reader) -> Chart:
     """How many deals were won and lost, month by month."""
     by_month = grouped(deals, reader.month)
     months = axis(by_month)
-    series = []
-    for outcome, name, tone in (
-        ("won", N_("Deals won"), "accent"),
-        ("lost", N_("Deals lost"), "quiet"),
-    ):
-        values = [total(by_month.get(one, ()), outcome=outcome) for one in months]
-        series.append(numbers(reader, name, values, tone))
+    lines = [
+        (N_("Deals won"), "accent", {"outcome": "won"}),
+        (N_("Deals lost"), "quiet", {"outcome": "lost"}),
+    ]
     return Chart(
         id="deals",
         title=reader.writer.say("Deals won and lost"),
         kind="stacked",
         labels=[reader.month_name(one) for one in months],
-        series=series,
+        series=sums(by_month, months, lines, reader),
         empty=_no_deals(reader),
     )
 

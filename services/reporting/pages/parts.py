@@ -216,6 +216,20 @@ def numbers(
     return Series(name=str(reader.writer.label(name)), values=values, texts=texts, tone=tone)
 
 
+Line = tuple[str, str, Mapping[str, str]]
+"""Its name, a message of the catalog; its tone; and what is summed, as `total` takes it."""
+
+
+def sums(
+    rows: Mapping[str, Sequence[Row]], along: Sequence[str], lines: Iterable[Line], reader: Reader
+) -> list[Series]:
+    """Series of sums along an axis, of rows by what stands on it."""
+    return [
+        numbers(reader, name, [total(rows.get(one, ()), **asked) for one in along], tone)
+        for name, tone, asked in lines
+    ]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
     """A chart; its data are a table for whoever has no script or cannot see it."""

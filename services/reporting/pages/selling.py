@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from services.reporting.pages.overview import decided, won
+from services.reporting.pages.overview import deals_won, decided, won
 from services.reporting.pages.parts import (
     Board,
     Chart,
@@ -16,6 +16,7 @@ from services.reporting.pages.parts import (
     grouped,
     monthly_means,
     numbers,
+    sums,
     total,
 )
 from services.reporting.questions import Row
@@ -53,15 +54,10 @@ def selling(seen: Seen, reader: Reader, filters: Filters) -> Board:
 
 def _tiles(seen: Seen, reader: Reader) -> list[Tile]:
     say, number = reader.writer.say, reader.writer.number
-    won_, lost = total(seen.deals, outcome="won"), total(seen.deals, outcome="lost")
     made, returned = total(seen.handovers, "created"), total(seen.handovers, "returned")
     accepted = total(seen.handovers, "accepted")
     tiles = [
-        Tile(
-            title=say("Deals won"),
-            value=number(won_),
-            hint=say("%(share)s of those decided", share=reader.share(won_, won_ + lost)),
-        ),
+        deals_won(seen.deals, reader),
         Tile(
             title=say("Handoffs made"),
             value=number(made),
@@ -93,20 +89,17 @@ def _tiles(seen: Seen, reader: Reader) -> list[Tile]:
 def _handoffs(seen: Seen, reader: Reader) -> Chart:
     by_month = grouped(seen.handovers, reader.month)
     months = axis(by_month)
-    series = []
-    for measure, name, tone in (
-        ("created", N_("Made"), "quiet"),
-        ("accepted", N_("Accepted"), "accent"),
-        ("returned", N_("Returned"), "soon"),
-    ):
-        values = [total(by_month.get(one, ()), measure) for one in months]
-        series.append(numbers(reader, name, values, tone))
+    lines = [
+        (N_("Made"), "quiet", {"measure": "created"}),
+        (N_("Accepted"), "accent", {"measure": "accepted"}),
+        (N_("Returned"), "soon", {"measure": "returned"}),
+    ]
     return Chart(
         id="handoffs",
         title=reader.writer.say("Handoffs, by month"),
         kind="bars",
         labels=[reader.month_name(one) for one in months],
-        series=series,
+        series=sums(by_month, months, lines, reader),
         empty=_no_handoffs(reader),
     )
 

@@ -45,6 +45,8 @@ class Seen:
     disputes: Sequence[Row]
     satisfaction: Sequence[Row]
     currency: str | None
+    among: Sequence[str] | None = None
+    """Who is shown, the first first, where that are not all."""
 
 
 def team(seen: Seen, reader: Reader, filters: Filters) -> Board:
@@ -68,11 +70,10 @@ def most(deals: Sequence[Row], currency: str | None, reader: Reader) -> list[str
 
 def _people(seen: Seen, reader: Reader) -> tuple[dict[str, Seen], int]:
     """What is theirs who won most; and how many have anything."""
-    first = most(seen.deals, seen.currency, reader)
     now = {"disputes": "manager_now", "satisfaction": "manager_now"}
     before = dict.fromkeys(("deals", "accounts", "handovers", "promises", "overdue"), "manager")
-    if len(first) == ROWS:
-        return of_each(seen, first, **before, **now), len(grouped(seen.deals, "manager"))
+    if seen.among:
+        return of_each(seen, seen.among, **before, **now), len(grouped(seen.deals, "manager"))
     found = of_each(seen, **before, **now)
     order = sorted(found, key=lambda one: (-_won(found[one]), reader.plain_name(one)))
     return {one: found[one] for one in order[:ROWS]}, len(order)
