@@ -81,6 +81,7 @@ async def main(count: int) -> None:
             made = Rebuild(database, world, generations, reader, await generations.resume())
             began = time.perf_counter()
             await made.catch_up(lambda _: None)
+            await made.count(lambda _: None)
             rate = count / (time.perf_counter() - began)
             began = time.perf_counter()
             await made.compare()

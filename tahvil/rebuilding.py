@@ -45,8 +45,8 @@ async def rebuild(
     """Replay, compare, switch; whether the figures are the same or were switched to."""
     async with _opened(values, partial=partial) as made:
         with bar() as progress:
-            while (left := await made.left()) > NEAR:
-                await _catch_up(made, progress, left)
+            while not made.counted or await made.left() > NEAR:
+                await _catch_up(made, progress)
         with console.status("Comparing…"):
             found = await made.compare()
         console.print(compared(found))
@@ -65,9 +65,12 @@ async def rebuild(
         return True
 
 
-async def _catch_up(made: Rebuild, progress: Progress, left: int) -> None:
-    task = progress.add_task("Replaying", total=left)
-    await made.catch_up(lambda count: progress.advance(task, count))
+async def _catch_up(made: Rebuild, progress: Progress) -> None:
+    replaying = progress.add_task("Replaying", total=await made.left())
+    await made.catch_up(lambda count: progress.advance(replaying, count))
+    if not made.counted:
+        counting = progress.add_task("Counting", total=await made.facts())
+        await made.count(lambda count: progress.advance(counting, count))
 
 
 def compared(found: Mapping[str, Compared]) -> Table:

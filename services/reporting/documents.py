@@ -1,9 +1,14 @@
-"""Facts as documents."""
+"""Facts and changes of counters as documents."""
 
+from decimal import Decimal, localcontext
+
+from services.reporting.domain import Shares
 from services.reporting.facts import Fact, Key, Stamp
+from services.reporting.figures.catalogue import FIGURES
+from services.reporting.figures.declaration import Amount
 from services.reporting.standing import standing
 from services.reporting.told import SEPARATOR
-from shared.mongo import Document, UpdateOne
+from shared.mongo import Decimal128, Document, UpdateOne
 
 
 def id_of(key: Key) -> str:
@@ -48,3 +53,37 @@ def to_fact(row: Document) -> Fact:
     by = row["by"]
     values = row["values"]
     return Fact(Key(kind, id_), values, {name: stamps[by.get(name, 0)] for name in values})
+
+
+def changes_of(changes: Shares) -> list[UpdateOne]:
+    """Counters of one month are one document: what a batch changes is in few of them."""
+    sums: dict[str, dict[str, Amount]] = {}
+    about: dict[str, Document] = {}
+    with localcontext(prec=60):
+        for (name, cube, day, values), measures in sorted(changes.items()):
+            figure, month = FIGURES[name], day[:7]
+            id_ = SEPARATOR.join([name, str(cube), month, *values])
+            if id_ not in sums:
+                names = (*figure.always, *figure.cubes[cube])
+                dimensions = dict(zip(names, values, strict=True))
+                about[id_] = {"figure": name, "cube": cube, "month": month, **dimensions}
+                sums[id_] = dict.fromkeys((m.name for m in figure.measures), 0)
+            change = sums[id_]
+            for measure, value in zip(figure.measures, measures, strict=True):
+                change[measure.name] += value
+                if value:
+                    change[f"days.{day[8:]}.{measure.name}"] = value
+    return [
+        UpdateOne(
+            {"_id": id_},
+            {
+                "$inc": {
+                    name: Decimal128(value) if isinstance(value, Decimal) else value
+                    for name, value in change.items()
+                },
+                "$setOnInsert": about[id_],
+            },
+            upsert=True,
+        )
+        for id_, change in sums.items()
+    ]

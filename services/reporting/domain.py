@@ -38,6 +38,35 @@ def shares(fact: Fact, world: World) -> list[Share]:
 
 
 @dataclass(slots=True)
+class Sums:
+    """What to add to which counters."""
+
+    _sums: dict[Counter, list[Amount]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._sums)
+
+    def add(self, found: Iterable[Share], sign: int = 1) -> None:
+        """Put shares in, or take them out; in a context of 60 digits, or Python rounds to 28."""
+        sums = self._sums
+        for counter, measures in found:
+            total = sums.get(counter)
+            if total is None:
+                sums[counter] = [sign * value for value in measures]
+            else:
+                for n, value in enumerate(measures):
+                    total[n] += sign * value
+
+    def shares(self) -> Shares:
+        """All of them, but what cancels itself out."""
+        return {
+            counter: tuple(_fitting(counter, value) for value in values)
+            for counter, values in self._sums.items()
+            if any(values)
+        }
+
+
+@dataclass(slots=True)
 class Fold:
     """What one batch changes. Knows the facts that its events are about, and their customers'."""
 
@@ -77,7 +106,7 @@ class Fold:
         standings = {k.id: standing(f) for k, f in self.facts.items() if k.kind == "account"}
         before = replace(self.world, standings=standings)
         after = replace(self.world, standings=standings | self.moved)
-        sums: dict[Counter, list[Amount]] = {}
+        sums = Sums()
         keys = set(self.changed)
         if self.moved:
             keys.update(key for key, fact in self.facts.items() if fact.account in self.moved)
@@ -85,28 +114,10 @@ class Fold:
             for key in keys:
                 known = self.facts.get(key)
                 if known:
-                    _add(sums, shares(known, before), -1)
+                    sums.add(shares(known, before), -1)
                 if fact := self.changed.get(key) or known:
-                    _add(sums, shares(fact, after), 1)
-            return {
-                counter: tuple(_fitting(counter, value) for value in values)
-                for counter, values in sums.items()
-                if any(values)
-            }
-
-
-def _add(
-    sums: dict[Counter, list[Amount]],
-    found: Iterable[Share],
-    sign: int,
-) -> None:
-    for counter, measures in found:
-        total = sums.get(counter)
-        if total is None:
-            sums[counter] = [sign * value for value in measures]
-        else:
-            for n, value in enumerate(measures):
-                total[n] += sign * value
+                    sums.add(shares(fact, after))
+            return sums.shares()
 
 
 def _fitting(counter: Counter, value: Amount) -> Amount:

@@ -1,13 +1,15 @@
 """Which of the two slots is live, and how far a rebuild of the other one has come."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from services.reporting.repository import OF_SLOT, SLOTS
+from services.reporting.repository import OF_SLOT, SLOTS, Place
 from shared.errors import Fenced, Misconfigured, Transient
 from shared.mongo import (
     Database,
+    Document,
     Session,
     UpdateOne,
     create_collection,
@@ -34,6 +36,10 @@ class Progress:
     """Counts its transactions: a second process that rebuilds, too, is fenced off."""
     next: Mapping[Partition, int] = field(default_factory=dict)
     """First offset not told yet, of each partition."""
+    counted: bool = False
+    """Whether its facts are counted; from then on they are whenever they change."""
+    counted_to: Place | None = None
+    """The last account whose facts are counted."""
 
 
 class Generations:
@@ -72,34 +78,39 @@ class Generations:
         begun = documents.get("rebuild")
         if begun and begun["defined"] == self._defined:
             reached = {(topic, number): offset for topic, number, offset in begun["next"]}
-            return Progress(begun["slot"], begun["turn"], reached)
+            place = begun.get("counted_to") and Place(*begun["counted_to"])
+            counted = begun.get("counted", True)  # as releases before did, while they told
+            return Progress(begun["slot"], begun["turn"], reached, counted, place)
         (slot,) = {*SLOTS} - {documents["live"]["slot"]}
+        return await self._begun(slot, counted=False)
+
+    async def again(self, progress: Progress) -> Progress:
+        """Begin it again, and count what is told at once."""
+        return await self._begun(progress.slot, counted=True)
+
+    async def _begun(self, slot: str, *, counted: bool) -> Progress:
+        generations = self._database["generations"]
         await delete(generations, {"_id": "rebuild"})
         for name, models in OF_SLOT.items():
             await drop_collection(self._database, f"{name}_{slot}")
             await create_collection(self._database, f"{name}_{slot}")
             await index(self._database[f"{name}_{slot}"], models)
-        first = {"slot": slot, "turn": 0, "next": [], "defined": self._defined}
+        begun = Progress(slot, counted=counted)
+        first = {"slot": slot, "defined": self._defined, **_kept(begun)}
         await write(generations, [UpdateOne({"_id": "rebuild"}, {"$set": first}, upsert=True)])
-        return Progress(slot)
+        return begun
 
-    async def advance(
-        self, progress: Progress, reached: Mapping[Partition, int], session: Session
-    ) -> Progress:
-        """Note in a transaction what it tells; `Fenced` when another process rebuilds, too."""
-        after = {**progress.next, **reached}
-        change = {
-            "turn": progress.turn + 1,
-            "next": [[*partition, offset] for partition, offset in sorted(after.items())],
-        }
+    async def advance(self, progress: Progress, session: Session, **changes: Any) -> Progress:
+        """Note in a transaction what it changes; `Fenced` when another process rebuilds, too."""
+        after = replace(progress, turn=progress.turn + 1, **changes)
         swapped = await write(
             self._database["generations"],
-            [UpdateOne({"_id": "rebuild", "turn": progress.turn}, {"$set": change})],
+            [UpdateOne({"_id": "rebuild", "turn": progress.turn}, {"$set": _kept(after)})],
             session=session,
         )
         if not swapped:
             raise Fenced
-        return Progress(progress.slot, progress.turn + 1, after)
+        return after
 
     async def applied(self, session: Session | None = None) -> dict[Partition, int]:
         """How far the live figures have come."""
@@ -134,3 +145,12 @@ class Generations:
         live = {"slot": progress.slot, "defined": self._defined, "since": at}
         await write(generations, [UpdateOne({"_id": "live"}, {"$set": live})], session=session)
         await delete(generations, {"_id": "rebuild"}, session=session)
+
+
+def _kept(progress: Progress) -> Document:
+    return {
+        "turn": progress.turn,
+        "next": [[*partition, offset] for partition, offset in sorted(progress.next.items())],
+        "counted": progress.counted,
+        "counted_to": progress.counted_to and list(progress.counted_to),
+    }

@@ -3,26 +3,42 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
+from decimal import localcontext
+from typing import Any, NamedTuple
 
+import structlog
+
+from services.reporting.domain import Sums, shares
+from services.reporting.facts import Fact, merged
 from services.reporting.figures.declaration import World
 from services.reporting.generations import Generations, Progress
 from services.reporting.handlers import ReportingWork
 from services.reporting.replay import Topics
-from services.reporting.repository import Repository, Stored
+from services.reporting.repository import Place, Repository, Stored
+from services.reporting.standing import standing
+from services.reporting.told import tells
+from shared.contracts.event import Event
 from shared.dead_letters import Cause
 from shared.errors import Fenced, Transient
 from shared.mongo import Database, Session, find, snapshot, transaction
 from shared.records import Partition, Received, receive
 
+log = structlog.get_logger(__name__)
+
 BATCH = 2000
 """Records in one transaction: more cost less each, and it must end within five seconds."""
 AT_ONCE = 50
 """Records decoded between looks at what MongoDB says: some 1 ms."""
+MOST = 50_000
+"""Sums of a day that are held in memory, some 30 MB; then they are written."""
 EXAMPLES = 5
 """Differences of a figure that are shown; all are counted."""
+
+
+Told = Callable[[int], None]
+"""Hears how many are done, for a progress bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +97,78 @@ class Rebuild:
         """How many records the live figures have and these have not."""
         return self._gap(await self._until(None))
 
-    async def catch_up(self, told: Callable[[int], None]) -> None:
+    async def catch_up(self, told: Told) -> None:
         """Tell all that the live figures have now. `told` hears how many records each time."""
         await self._tell_all(await self._until(None), told)
 
+    @property
+    def counted(self) -> bool:
+        """Whether all facts are counted, and from then on whenever they change."""
+        return self._progress.counted
+
+    async def facts(self) -> int:
+        """How many facts there are."""
+        return await self._repository.size(self._progress.slot)
+
+    async def count(self, told: Told) -> None:
+        """Count all facts; nothing where they are. From then on what is told is counted at once.
+
+        A fact that was told of five times is counted once so, not put in and taken out again; and
+        what counts together is added up before it is written. `told` hears how many facts.
+        """
+        try:
+            if not self._progress.counted:
+                await self._count(told)
+        except (Transient, Fenced):
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug, or a sum too long: found record by record
+            log.warning("rebuild.begins_again", reason=f"{type(error).__name__}: {error}"[:500])
+            self._progress = await self._generations.again(self._progress)
+            await self.catch_up(lambda _: None)
+
+    async def _count(self, told: Told) -> None:
+        slot, sums = self._progress.slot, Sums()
+        if self._progress.counted_to is None:
+            await self._sum(sums, self._repository.about(slot, None), told)
+            await self._add(sums, counted_to=Place("", ""))
+            sums = Sums()
+        async for places in self._repository.customers(slot, self._progress.counted_to):
+            accounts = [place.account for place in places]
+            await self._sum(sums, self._repository.about(slot, accounts), told)
+            if len(sums) > MOST:
+                await self._add(sums, counted_to=places[-1])
+                sums = Sums()
+        await self._add(sums, counted=True)
+
+    async def _sum(self, sums: Sums, facts: AsyncIterator[Fact], told: Told) -> None:
+        """Add up facts. That of an account comes before the others about it."""
+        world, count = self._world, 0
+        with localcontext(prec=60):
+            async for fact in facts:
+                if fact.key.kind == "account":
+                    world = replace(self._world, standings={fact.key.id: standing(fact)})
+                sums.add(shares(fact, world))
+                count += 1
+        told(count)
+
+    async def _add(self, sums: Sums, **changes: Any) -> None:
+        """Write sums, and how far they reach."""
+        progress, found = self._progress, sums.shares()
+
+        async def body(session: Session) -> Progress:
+            await self._repository.add(progress.slot, found, session)
+            return await self._generations.advance(progress, session, **changes)
+
+        self._progress = await transaction(self._database, body)
+
     async def compare(self) -> dict[str, Compared]:
-        """Both slots figure by figure, at the very same offsets, while the live one goes on."""
+        """Both slots figure by figure, at the very same offsets, while the live one goes on.
+
+        Counts what is not counted yet.
+        """
         async with snapshot(self._database) as session:
             live = await self._repository.live(session)
+            await self.count(lambda _: None)
             await self._tell_all(await self._until(session), lambda _: None)
             return await compared(
                 self._repository.counters(live, session),
@@ -105,7 +185,7 @@ class Rebuild:
             while self._gap(until, progress):
                 read = await self._read(progress.next, until)
                 await self._tell(read.received, session)
-                progress = await self._generations.advance(progress, read.reached, session)
+                progress = await self._advanced(progress, read.reached, session)
             await self._generations.switch(progress, at, session)
             return progress
 
@@ -119,7 +199,7 @@ class Rebuild:
         at = (progress or self._progress).next
         return sum(max(0, end - at.get(partition, 0)) for partition, end in until.items())
 
-    async def _tell_all(self, until: Mapping[Partition, int], told: Callable[[int], None]) -> None:
+    async def _tell_all(self, until: Mapping[Partition, int], told: Told) -> None:
         """Tell batch after batch; the next one is read while MongoDB writes this one."""
         read = await self._read(self._progress.next, until)
         while gap := self._gap(until):
@@ -149,7 +229,7 @@ class Rebuild:
 
         async def body(session: Session) -> Progress:
             await self._tell(received, session)
-            return await self._generations.advance(self._progress, reached, session)
+            return await self._advanced(self._progress, reached, session)
 
         try:
             return await transaction(self._database, body)
@@ -178,10 +258,27 @@ class Rebuild:
             )
         }
         events = [r.event for r in received if r.event and _place(r) not in conflicting]
-        if events:
+        if not events:
+            return
+        if self._progress.counted:
             work = ReportingWork(self._repository, self._world, self._slot)
             await work.load(events, session)
             await work.save(session)
+        else:
+            await self._gather(events, session)
+
+    async def _gather(self, events: Sequence[Event], session: Session) -> None:
+        """Take in what events say, and count nothing yet."""
+        slot = self._progress.slot
+        said = [(tell, stamp) for found, stamp in map(tells, events) for tell in found]
+        facts = await self._repository.facts(slot, {tell.key for tell, _ in said}, session)
+        await self._repository.keep(slot, facts, merged(facts, said), session)
+
+    async def _advanced(
+        self, progress: Progress, reached: Mapping[Partition, int], session: Session
+    ) -> Progress:
+        after = {**progress.next, **reached}
+        return await self._generations.advance(progress, session, next=after)
 
     async def _slot(self, _: Session) -> str:
         return self._progress.slot

@@ -4,10 +4,10 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Any, NamedTuple
 
-from services.reporting.documents import from_fact, held, id_of, to_fact
+from services.reporting.documents import changes_of, from_fact, held, id_of, to_fact
 from services.reporting.domain import Fold, Shares
 from services.reporting.facts import Fact, Key, digest, micros
 from services.reporting.figures.catalogue import FIGURES, OF_STANDING
@@ -39,6 +39,7 @@ _BY_MANAGER = [("manager", 1), *_BY_NAME]
 FEW = 100
 """Managers whose accounts are merged from as many places of an index. Those of more are most of
 all: they are found sooner by going through all by name. MongoDB merges 200 at most."""
+AT_ONCE = 100  # accounts whose facts are read together
 WHEN: Mapping[str, Sequence[str]] = {
     "deal": ("closed_at",),
     "dispute": ("opened_at", "resolved_at"),
@@ -72,6 +73,13 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "generations": [],
     **{f"{name}_{slot}": models for slot in SLOTS for name, models in OF_SLOT.items()},
 }
+
+
+class Place(NamedTuple):
+    """Where an account stands in the order of managers; of none, nothing."""
+
+    manager: str
+    account: str
 
 
 class Stored(NamedTuple):
@@ -128,22 +136,72 @@ class Repository:
 
     async def save(self, slot: str, fold: Fold, session: Session) -> None:
         """Replace the facts that changed; add the changes to the counters."""
-        facts: list[ReplaceOne[Document] | InsertOne[Document] | UpdateOne] = [
-            ReplaceOne({"_id": id_of(key)}, from_fact(fact))
-            if key in fold.facts
-            else InsertOne(from_fact(fact))
-            for key, fact in sorted(fold.changed.items())
-        ]
-        facts += [held(key) for key in sorted(fold.leaned_on())]
         writing = asyncio.create_task(
-            write(self._database[f"facts_{slot}"], facts, session=session)
+            self.keep(slot, fold.facts, fold.changed, session, fold.leaned_on())
         )
         await asyncio.sleep(0)  # MongoDB writes the facts while the counters are reckoned
         try:
-            increments = _increments(fold.changes())
+            increments = changes_of(fold.changes())
         finally:
             await writing
         await write(self._database[f"counters_{slot}"], increments, session=session)
+
+    async def keep(
+        self,
+        slot: str,
+        known: Collection[Key],
+        changed: Mapping[Key, Fact],
+        session: Session,
+        leaned_on: Iterable[Key] = (),
+    ) -> None:
+        """Write facts, of which these were known before."""
+        facts: list[ReplaceOne[Document] | InsertOne[Document] | UpdateOne] = [
+            ReplaceOne({"_id": id_of(key)}, from_fact(fact))
+            if key in known
+            else InsertOne(from_fact(fact))
+            for key, fact in sorted(changed.items())
+        ]
+        facts += [held(key) for key in sorted(leaned_on)]
+        await write(self._database[f"facts_{slot}"], facts, session=session)
+
+    async def add(self, slot: str, changes: Shares, session: Session) -> None:
+        """Add to counters."""
+        await write(self._database[f"counters_{slot}"], changes_of(changes), session=session)
+
+    async def customers(self, slot: str, after: Place | None) -> AsyncIterator[list[Place]]:
+        """Accounts of which there are facts, from behind a place on, manager by manager.
+
+        In this order, since most counters are of one manager.
+        """
+        pipeline: list[Document] = [
+            {"$match": {"account": {"$exists": True}}},
+            {"$group": {"_id": "$account", "manager": {"$max": {"$ifNull": ["$manager", ""]}}}},
+        ]
+        if after:
+            further = [{"manager": {"$gt": after.manager}},
+                       {"manager": after.manager, "_id": {"$gt": after.account}}]  # fmt: skip
+            pipeline.append({"$match": {"$or": further}})
+        pipeline.append({"$sort": {"manager": 1, "_id": 1}})
+        places: list[Place] = []
+        async for row in aggregated(self._database[f"facts_{slot}"], pipeline):
+            places.append(Place(row["manager"], row["_id"]))
+            if len(places) == AT_ONCE:
+                yield places
+                places = []
+        if places:
+            yield places
+
+    async def about(self, slot: str, accounts: Collection[str] | None) -> AsyncIterator[Fact]:
+        """All facts about accounts, and of each first that of the account; None: about none."""
+        whose: Document = {"$in": sorted(accounts)} if accounts else {"$exists": False}
+        order = [("account", 1), ("kind", 1)] if accounts else [("_id", 1)]
+        async for row in stream(self._database[f"facts_{slot}"], {"account": whose}, sort=order):
+            yield to_fact(row)
+
+    async def size(self, slot: str) -> int:
+        """How many facts there are."""
+        rows = await aggregate(self._database[f"facts_{slot}"], [{"$count": "count"}])
+        return rows[0]["count"] if rows else 0
 
     async def counters(self, slot: str, session: Session | None = None) -> AsyncIterator[Stored]:
         """All counters that are not nothing, in one order whatever the slot, a month each."""
@@ -342,37 +400,3 @@ def _plain(value: Any) -> Amount:
 def _amount(value: Any, unit: Unit) -> Amount:
     found = _plain(value)
     return Decimal(found) if unit is Unit.MONEY else found
-
-
-def _increments(changes: Shares) -> list[UpdateOne]:
-    """Counters of one month are one document: what a batch changes is in few of them."""
-    sums: dict[str, dict[str, Amount]] = {}
-    about: dict[str, Document] = {}
-    with localcontext(prec=60):
-        for (name, cube, day, values), measures in sorted(changes.items()):
-            figure, month = FIGURES[name], day[:7]
-            id_ = SEPARATOR.join([name, str(cube), month, *values])
-            if id_ not in sums:
-                names = (*figure.always, *figure.cubes[cube])
-                dimensions = dict(zip(names, values, strict=True))
-                about[id_] = {"figure": name, "cube": cube, "month": month, **dimensions}
-                sums[id_] = dict.fromkeys((m.name for m in figure.measures), 0)
-            change = sums[id_]
-            for measure, value in zip(figure.measures, measures, strict=True):
-                change[measure.name] += value
-                if value:
-                    change[f"days.{day[8:]}.{measure.name}"] = value
-    return [
-        UpdateOne(
-            {"_id": id_},
-            {
-                "$inc": {
-                    name: Decimal128(value) if isinstance(value, Decimal) else value
-                    for name, value in change.items()
-                },
-                "$setOnInsert": about[id_],
-            },
-            upsert=True,
-        )
-        for id_, change in sums.items()
-    ]

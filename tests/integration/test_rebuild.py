@@ -251,11 +251,11 @@ async def test_of_two_rebuilds_at_once_one_is_fenced_off(system: System) -> None
         progress, other = await generations.resume(), await generations.resume()
 
         async def advance(session: mongo.Session) -> None:
-            after = await generations.advance(progress, {("deals", 3): 7}, session)
+            after = await generations.advance(progress, session, next={("deals", 3): 7})
             assert (after.turn, after.next) == (1, {("deals", 3): 7})
 
         async def too_late(session: mongo.Session) -> None:
-            await generations.advance(other, {("deals", 3): 9}, session)
+            await generations.advance(other, session, next={("deals", 3): 9})
 
         await mongo.transaction(database, advance)
         with pytest.raises(Fenced):
