@@ -141,10 +141,10 @@ class Repository:
         )
         await asyncio.sleep(0)  # MongoDB writes the facts while the counters are reckoned
         try:
-            increments = changes_of(fold.changes())
+            updates = [change.update() for change in changes_of(fold.changes())]
         finally:
             await writing
-        await write(self._database[f"counters_{slot}"], increments, session=session)
+        await write(self._database[f"counters_{slot}"], updates, session=session)
 
     async def keep(
         self,
@@ -165,8 +165,13 @@ class Repository:
         await write(self._database[f"facts_{slot}"], facts, session=session)
 
     async def add(self, slot: str, changes: Shares, session: Session) -> None:
-        """Add to counters."""
-        await write(self._database[f"counters_{slot}"], changes_of(changes), session=session)
+        """Add to counters most of which are not there yet."""
+        counters, found = self._database[f"counters_{slot}"], changes_of(changes)
+        query = {"_id": {"$in": [change.id for change in found]}}
+        rows = await find(counters, query, projection={"_id": 1}, session=session)
+        known = {row["_id"] for row in rows}
+        writes = [one.update() if one.id in known else one.insert() for one in found]
+        await write(counters, writes, session=session)
 
     async def customers(self, slot: str, after: Place | None) -> AsyncIterator[list[Place]]:
         """Accounts of which there are facts, from behind a place on, manager by manager.
