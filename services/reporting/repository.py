@@ -13,6 +13,7 @@ from services.reporting.facts import Fact, Key, digest, micros
 from services.reporting.figures.catalogue import FIGURES, OF_STANDING
 from services.reporting.figures.declaration import Amount, Figure, Unit
 from services.reporting.periods import Days, months, pieces
+from services.reporting.pipelines import sums
 from services.reporting.questions import Row, summed
 from services.reporting.told import SEPARATOR
 from shared.contracts.topics import Topic
@@ -214,10 +215,10 @@ class Repository:
         async for row in rows:
             figure, month = row["figure"], row["month"]
             names = [m.name for m in FIGURES[figure].measures] if figure in FIGURES else []
-            sums = {month: {name: row.get(name, 0) for name in names}}
+            of_month = {month: {name: row.get(name, 0) for name in names}}
             known = {
                 f"{at} {name}": _plain(value)
-                for at, measures in (sums | _days(row)).items()
+                for at, measures in (of_month | _days(row)).items()
                 for name, value in measures.items()
                 if _plain(value)
             }
@@ -242,7 +243,7 @@ class Repository:
         counters = self._database[f"counters_{slot}"]
         parts = [days] if by_day else pieces(*days)
         answers = await asyncio.gather(
-            *(aggregate(counters, _sums(figure, cube, fields, where, part)) for part in parts)
+            *(aggregate(counters, sums(figure, cube, fields, where, part)) for part in parts)
         )
         rows = [_row(row, figure) for found in answers for row in found]
         if by_day:
@@ -264,7 +265,7 @@ class Repository:
         Not by Jalali months: MongoDB does not know them.
         """
         pipeline = [
-            *_sums(figure, cube, by, where, days),
+            *sums(figure, cube, by, where, days),
             {"$match": {"$or": [{measure.name: {"$ne": 0}} for measure in figure.measures]}},
             *([{"$match": {"_id": {"$gt": dict(zip(by, after, strict=True))}}}] if after else []),
             {"$sort": {"_id": 1}},
@@ -346,51 +347,12 @@ def _managed_by(managers: Collection[str] | None) -> Document:
     return {"manager": {"$exists": True} if managers is None else {"$in": sorted(managers)}}
 
 
-def _sums(
-    figure: Figure,
-    cube: int,
-    by: Sequence[str],
-    where: Mapping[str, Iterable[str]],
-    days: Days,
-) -> list[Document]:
-    since, until = days
-    match: Document = {"figure": figure.name, "cube": cube}
-    if since or until:
-        first, last = since or date.min, until or date.max
-        match["month"] = {"$gte": first.isoformat()[:7], "$lte": last.isoformat()[:7]}
-    match |= {name: {"$in": sorted(values)} for name, values in where.items()}
-    pipeline: list[Document] = [{"$match": match}]
-    at = ""
-    if "day" in by or not _whole_months(since, until):
-        at = "days.v."
-        pipeline += _by_days(figure, cube, since, until)
-    sums = {measure.name: {"$sum": f"${at}{measure.name}"} for measure in figure.measures}
-    return [*pipeline, {"$group": {"_id": {n: f"${n}" for n in by}, **sums}}]
-
-
 def _row(row: Document, figure: Figure) -> Row:
     return Row(row["_id"], {m.name: _amount(row[m.name], m.unit) for m in figure.measures})
 
 
 def _days(row: Document) -> dict[str, Document]:
     return {f"{row['month']}-{day}": measures for day, measures in row["days"].items()}
-
-
-def _whole_months(since: date | None, until: date | None) -> bool:
-    ends = until is None or until == date.max or (until + timedelta(days=1)).day == 1
-    return ends and (since is None or since.day == 1)
-
-
-def _by_days(figure: Figure, cube: int, since: date | None, until: date | None) -> list[Document]:
-    """Each day of a month as a document."""
-    kept = {name: f"${name}" for name in ("month", *figure.always, *figure.cubes[cube])}
-    steps: list[Document] = [
-        {"$project": {**kept, "days": {"$objectToArray": "$days"}}},
-        {"$unwind": "$days"},
-        {"$set": {"day": {"$concat": ["$month", "-", "$days.k"]}}},
-    ]
-    bounds = {k: v.isoformat() for k, v in (("$gte", since), ("$lte", until)) if v}
-    return [*steps, {"$match": {"day": bounds}}] if bounds else steps
 
 
 def _labelled(row: Row, by: Sequence[str]) -> Row:
