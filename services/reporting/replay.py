@@ -11,21 +11,12 @@ from aiokafka.errors import KafkaError
 from services.reporting.told import SAYS
 from shared.config import KafkaSettings
 from shared.consumer import FETCH_BYTES, Consumer
-from shared.contracts.topics import COMPACTED, Topic
+from shared.contracts.topics import COMPACTED
 from shared.errors import Misconfigured, Transient
 from shared.kafka import connection
 from shared.records import Partition, Record
 
 Records: TypeAlias = list["Record[Any, Any]"]
-
-STAGES = (
-    (Topic.DIRECTORY, Topic.HANDOFFS),
-    (Topic.DEALS, Topic.ACCOUNTS),
-    (Topic.DEADLINES,),
-    (Topic.REMINDERS,),
-)
-"""Any order would do. In this one it is known whose an account is before its deals are told, and
-few facts are counted twice."""
 
 
 class Topics:
@@ -66,7 +57,7 @@ class Topics:
         self, at: Mapping[Partition, int], until: Mapping[Partition, int], most: int
     ) -> tuple[Records, dict[Partition, int]]:
         """Records from there on, and how far they reach; nothing when all is read."""
-        left = self._stage(at, until)
+        left = {p for p, end in until.items() if at.get(p, 0) < end}
         if not left:
             return [], {}
         self._go(left, at)
@@ -88,14 +79,6 @@ class Topics:
                         reached[partition] = until[partition]
             if reached:
                 return found, reached
-
-    @staticmethod
-    def _stage(at: Mapping[Partition, int], until: Mapping[Partition, int]) -> set[Partition]:
-        for topics in STAGES:
-            left = {p for p, end in until.items() if p[0] in topics and at.get(p, 0) < end}
-            if left:
-                return left
-        return set()
 
     def _go(self, left: set[Partition], at: Mapping[Partition, int]) -> None:
         wanted = {partition: at.get(partition, 0) for partition in left}
