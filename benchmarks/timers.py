@@ -20,155 +20,36 @@ from pathlib import Path
 
 import psutil
 import structlog
-from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
-from typing_extensions import override
 
 from benchmarks.peers import firing as peers
+from benchmarks.replica import WORLD, Others, Replica
 from services.reminders import escalation, timers
 from services.reminders.cases import Case
 from services.reminders.documents import case_update, from_case, from_reminder
-from services.reminders.domain import Reminder
-from services.reminders.leases import Leases
-from services.reminders.policies import Policy, Step
-from services.reminders.repository import INDEXES, Book, Repository
+from services.reminders.repository import INDEXES, Book
 from services.reminders.shards import SHARDS, shard_of
-from services.reminders.timers import Timers
-from services.reminders.world import World
 from shared import mongo
 from shared.caused import by_itself
-from shared.config import ServiceSettings
 from shared.contracts.deadlines import DeadlineSet
 from shared.contracts.directory import PersonUpserted, Role
-from shared.mongo import Database, InsertOne, Session, UpdateMany, UpdateOne
-from shared.outbox import Message, Outbox
+from shared.mongo import InsertOne, Session, UpdateMany, UpdateOne
 from shared.processor import to_message
-from shared.relay import Relay
 from shared.runtime import ensure_indexes, spare_collector
 from tahvil.servers.mongo import EmbeddedMongo
 
 ROUNDS = 3
 TIMERS = 20_000
+REPLICAS = 2
 OF_PEERS = 5_000
 PEOPLE = 500
 A_SECOND, SECONDS = 500, 10
 WAITING = 100_000
-LANES = 12
-LEASE, DAY = timedelta(seconds=5), timedelta(days=1)
-WORLD = World(otherwise=Policy(name="due", version=1, steps=(Step(at="due", to=("owner",)),)))
+DAY = timedelta(days=1)
 console = Console()
 
 Fire = Callable[[list[str], datetime, Session], Awaitable[None]]
-
-
-class Nowhere:
-    """Takes the place of Kafka, which is not what is measured; counts what is published."""
-
-    def __init__(self) -> None:
-        self.published = 0
-
-    async def publish(self, messages: Sequence[Message]) -> None:
-        """Acknowledge at once."""
-        self.published += len(messages)
-
-
-class Noting(Timers):
-    """Notes how long after its time the effect of each timer is stored."""
-
-    late: list[float]
-
-    @override
-    async def fire_due(self, now: datetime) -> int:
-        repository = self._repository
-        assert isinstance(repository, Seen)
-        count = await super().fire_due(now)
-        stored = await mongo.server_time(repository.database)
-        self.late += [(stored - at).total_seconds() * 1000 for at in repository.times]
-        return count
-
-
-class Seen(Repository):
-    """Remembers the times of the last batch."""
-
-    times: list[datetime]
-
-    @override
-    async def fired(
-        self,
-        cases: Sequence[tuple[Case, Case]],
-        reminders: Sequence[Reminder],
-        now: datetime,
-        session: Session,
-        *,
-        new: bool = False,
-    ) -> None:
-        self.times = [before.next_at for before, _ in cases if before.next_at]
-        await super().fired(cases, reminders, now, session, new=new)
-
-
-class Replica:
-    """The timers of one process as the service puts them together, and no other part of it."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.repository = Seen(database)
-        self.leases = Leases(database, LEASE)
-        self.nowhere = Nowhere()
-        self.outbox = Outbox(database, LANES)
-        self.relay = Relay(self.outbox, self.nowhere)
-        self.registry = CollectorRegistry()
-        self.timers = Noting(
-            repository=self.repository,
-            leases=self.leases,
-            outbox=self.outbox,
-            relay=self.relay,
-            world=WORLD,
-            registry=self.registry,
-        )
-        self.timers.late = []
-
-    @property
-    def fired(self) -> int:
-        """Timers fired so far, as the service counts them."""
-        return int(self.registry.get_sample_value("tahvil_timers_fired_total") or 0)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Run the loops."""
-        tasks = [asyncio.create_task(loop()) for loop in (self.relay.run, self.timers.run)]
-        try:
-            yield
-        finally:
-            await self.relay.drained(30)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def until_fired(self, count: int) -> None:
-        """Wait until so many timers were fired."""
-        while self.fired < count:  # noqa: ASYNC110 - a counter tells nobody
-            await asyncio.sleep(0.01)
-
-    async def store(self, made: Sequence[Case]) -> None:
-        """Write open cases."""
-        for start in range(0, len(made), 2000):
-            rows = [InsertOne(from_case(case)) for case in made[start : start + 2000]]
-            await mongo.write(self.database["deadlines"], rows)
-
-    async def check(self, count: int) -> None:
-        """Each timer once: one step told, one message and one event a case."""
-        rows = await mongo.find(self.database["deadlines"], {"status": "missed"})
-        reminders = await mongo.find(self.database["reminders"], {}, projection={"deadline_id": 1})
-        about = {row["deadline_id"] for row in reminders}
-        if [len(row["log"]) for row in rows] != [1] * count or len(reminders) != count:
-            sys.exit(f"void: {len(rows)} fired, {len(reminders)} messages, not {count}")
-        if about != {row["_id"] for row in rows}:
-            sys.exit("void: messages are about other deadlines than were fired")
-        published = self.nowhere.published
-        if published != count or await self.outbox.waiting(range(LANES), 1):
-            sys.exit(f"void: {published} events published, not {count}")
 
 
 @asynccontextmanager
@@ -177,12 +58,7 @@ async def fresh() -> AsyncIterator[Replica]:
     with tempfile.TemporaryDirectory() as folder:
         server = EmbeddedMongo(Path(folder))
         await server.start()
-        settings = ServiceSettings(
-            kafka_bootstrap="none:1",
-            mongo_uri=SecretStr(server.uri),
-            http_password=SecretStr("a password of the benchmarks"),
-        )
-        replica = Replica(mongo.connect(settings, "timers"))
+        replica = Replica(server.uri)
         await ensure_indexes(replica.database, INDEXES, DAY)
         people = [
             PersonUpserted(person_id=f"m-{n}", name="M", roles=(Role.ACCOUNT_MANAGER,))
@@ -232,6 +108,22 @@ async def ours() -> float:
         async with replica.running():
             await replica.until_fired(TIMERS)
             rate = TIMERS / (time.perf_counter() - began)
+        await replica.check(TIMERS)
+        return rate
+
+
+async def together() -> float:
+    """Likewise of two processes, as there are two cores."""
+    async with fresh() as replica:
+        others = Others(replica.uri, REPLICAS)
+        async with others.running(replica.database):
+            await replica.store(backlog(await mongo.server_time(replica.database)))
+            began = time.perf_counter()
+            others.go()
+            while others.fired < TIMERS:  # noqa: ASYNC110 - a counter tells nobody
+                await asyncio.sleep(0.005)
+            rate = TIMERS / (time.perf_counter() - began)
+        replica.nowhere.published = others.fired
         await replica.check(TIMERS)
         return rate
 
@@ -302,12 +194,12 @@ async def loop_rate(replica: Replica, cases: Sequence[Case], fire: Fire) -> floa
             rows = await mongo.find(
                 database["deadlines"],
                 {"shard": {"$in": list(range(SHARDS))}, "next_at": {"$lte": now}},
-                projection={"shard": 1},
+                projection={"_id": 1},
                 sort=[("next_at", 1)],
                 limit=timers.BATCH,
                 session=session,
             )
-            await replica.leases.fence({row["shard"] for row in rows}, session)
+            await replica.leases.fence(session)
             await fire([row["_id"] for row in rows], now, session)
             return len(rows)
 
@@ -338,7 +230,7 @@ async def lateness(waiting: int) -> dict[str, float]:
             await replica.store(opened(due, now))
             await replica.until_fired(count)
         await replica.check(count)
-        late = sorted(replica.timers.late)
+        late = sorted(one for batch in await asyncio.gather(*replica.timers.noted) for one in batch)
         return {
             "half": late[count // 2],
             "99 of 100": late[count * 99 // 100],
@@ -369,19 +261,24 @@ async def main() -> None:
     rounds = []
     for number in range(ROUNDS):
         with console.status(f"round {number + 1} of {ROUNDS}…"):
-            rounds.append((await ours(), await same_writes(), await bare()))
-    rate, same, ceiling = (statistics.median(one) for one in zip(*rounds, strict=True))
-    table = Table("timers fired, majority written (1/s)", "", "ours against it", "aim")
-    table.add_row("ours, with a message and an event each", f"{rate:,.0f}", "-", "≥ 15,000/s")
-    table.add_row("bare loop, the same writes", f"{same:,.0f}", f"{rate / same:.2f}", "≥ 0.9")
-    table.add_row(
-        "bare loop, leases and timers only", f"{ceiling:,.0f}", f"{rate / ceiling:.2f}", "-"
-    )
+            rounds.append((await ours(), await together(), await same_writes(), await bare()))
+    one, two, same, ceiling = (statistics.median(rate) for rate in zip(*rounds, strict=True))
+    table = Table("timers fired, majority written (1/s)", "", "one against it", "two", "aim")
+
+    def add(name: str, rate: float, aim: str) -> None:
+        table.add_row(name, f"{rate:,.0f}", f"{one / rate:.2f}", f"{two / rate:.2f}", aim)
+
+    add("one process of ours, with a message and an event each", one, "≥ 15,000/s")
+    add("two of them", two, "-")
+    add("bare loop, the same writes", same, "≥ 0.9")
+    add("bare loop, leases and timers only", ceiling, "-")
     with console.status("Agenda, APScheduler, BullMQ…"):
         others = await peers.fires(OF_PEERS)
     for name, found in others.items():
-        told = (found, "-") if isinstance(found, str) else (f"{found:,.0f}", f"{rate / found:.1f}")
-        table.add_row(f"{name}, which only counts", *told, "ahead")
+        if isinstance(found, str):
+            table.add_row(name, found)
+        else:
+            add(f"{name}, which only counts", found, "ahead")
     console.print(table)
     late = await lateness(waiting)
     table = Table(f"at {A_SECOND} a second, {waiting:,} waiting", "", "aim")

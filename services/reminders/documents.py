@@ -38,7 +38,7 @@ def from_case(case: Case) -> Document:
         **{name: _listed(getattr(case, name)) for name in _LISTS},
     }
     if case.next_at:
-        row["shard"] = shard_of(deadline.id)
+        row["shard"] = shard_of(deadline.key)
     if not case.concerned:  # it would stand in the index
         del row["concerned"]
     return row
@@ -55,7 +55,7 @@ def case_update(before: Case, now: Case) -> Document:
     if now.next_at is None:
         gone["shard"] = ""
     elif before.next_at is None:
-        fields["shard"] = shard_of(now.deadline.id)
+        fields["shard"] = shard_of(now.deadline.key)
     if fields.get("concerned") == []:
         gone["concerned"] = fields.pop("concerned")
     return {"$set": fields, "$unset": gone} if gone else {"$set": fields}

@@ -95,6 +95,11 @@ class Deadline:
     """How often whoever set it has given it to another, as far as that is known here."""
 
     @property
+    def key(self) -> str:
+        """Of what is published about it, as the events of it have."""
+        return self.account_id or self.subject_id
+
+    @property
     def known(self) -> dict[str, str | None]:
         """What policies can ask for."""
         names = ("step", "title", "source", "tier", "kind")

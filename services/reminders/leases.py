@@ -2,7 +2,6 @@
 
 import secrets
 import time
-from collections.abc import Collection as Some
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,15 +68,15 @@ class Leases:
             await self._read()
         self._renewed = begun
 
-    async def fence(self, shards: Some[int], session: Session) -> None:
-        """Make a transaction fail, with `Fenced`, unless it ends while these are still held.
+    async def fence(self, session: Session) -> None:
+        """Make a transaction fail, with `Fenced`, unless it ends while all of them are still held.
 
         They are written, not only read: a transaction that reads sees a snapshot, and would commit
         after another replica has claimed what it read.
         """
-        by_epoch: dict[int | None, list[int]] = {}
-        for shard in sorted(shards):
-            by_epoch.setdefault(self.held.get(shard), []).append(shard)
+        by_epoch: dict[int, list[int]] = {}
+        for shard, epoch in sorted(self.held.items()):
+            by_epoch.setdefault(epoch, []).append(shard)
         there = await write(
             self._shards,
             [
@@ -89,7 +88,7 @@ class Leases:
             ],
             session=session,
         )
-        if there != len(shards):
+        if there != len(self.held):
             raise Fenced
 
     def forget(self) -> None:
@@ -110,10 +109,11 @@ class Leases:
         self.held = {row["_id"]: row["epoch"] for row in rows if row["owner"] == self.me}
         return [Lease(row["_id"], row["owner"], row["free"]) for row in rows]
 
-    async def _living(self) -> int:
-        """How many replicas there are."""
+    async def _living(self) -> list[str]:
+        """The replicas that there are."""
         await delete(self._replicas, {"$expr": _OVER})
-        return len(await aggregate(self._replicas, [{"$project": {"_id": 1}}]))
+        rows = await aggregate(self._replicas, [{"$project": {"_id": 1}}])
+        return [row["_id"] for row in rows]
 
     async def _shed(self, shards: Iterable[int]) -> None:
         shed = list(shards)

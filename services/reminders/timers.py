@@ -18,7 +18,7 @@ from services.reminders.domain import changed
 from services.reminders.escalation import Turn
 from services.reminders.leases import Leases
 from services.reminders.repository import Repository
-from services.reminders.shards import shard_of
+from services.reminders.shards import SHARDS
 from services.reminders.world import Answers, World
 from shared.caused import by_itself
 from shared.errors import Fenced, Transient
@@ -94,7 +94,7 @@ class Timers:
         self._sleeps_until: datetime | None = None
         """When the next timer known of is due."""
         self._foreseen: Foreseen | None = None
-        """Of what was due beyond the last batch."""
+        """What follows the last batch: of what was due beyond it, or only when that is."""
         self._woken = asyncio.Event()
         self._failures = Counter(
             "tahvil_escalation_failures",
@@ -110,7 +110,9 @@ class Timers:
             registry=registry,
         )
         shards = Gauge(
-            "tahvil_timer_shards", "Shards of 64 whose timers this replica fires", registry=registry
+            "tahvil_timer_shards",
+            f"Shards of {SHARDS} whose timers this replica fires",
+            registry=registry,
         )
         shards.set_function(lambda: len(leases.held))
 
@@ -143,8 +145,8 @@ class Timers:
         if not self._leases.due_in:
             await self._leases.renew()
         self._woken.clear()  # before looking: what is stored after it wakes
-        if self._foreseen and self._foreseen.lasts:
-            await self.fire_due(self._foreseen.now)
+        foreseen = self._foreseen
+        if foreseen and foreseen.lasts and await self.fire_due(foreseen.now):
             return 0.0
         held = list(self._leases.held)
         at, now = await asyncio.gather(
@@ -182,12 +184,16 @@ class Timers:
         now = batch.now
         batch.forget_ahead()
         stored = await self._repository.due(self._leases.held, now, 2 * BATCH, session)
+        batch.fired = ()
+        if not stored:
+            return []
         known = batch.foreseen.decided
         cases = {one: known[one].case if one in known else case_of(one) for one in stored}
         answers = await self._repository.answers(cases.values(), session)
         due = {one: cases[one] for one in stored[:BATCH]}
-        await self._leases.fence({shard_of(case.deadline.id) for case in due.values()}, session)
-        decided = await self._decided(due, now, answers, batch.foreseen)
+        _, decided = await asyncio.gather(
+            self._leases.fence(session), self._decided(due, now, answers, batch.foreseen)
+        )
         batch.foreseen = Foreseen(now, answers, decided)  # if it collides and runs again
         batch.fired = fired = list(decided.values())
         if following := {one: cases[one] for one in stored[BATCH:]}:
@@ -200,7 +206,10 @@ class Timers:
             new=batch.new,
         )
         messages = [message for one in fired for message in one.messages]
-        return await self._outbox.add(messages, now, session=session)
+        rows = await self._outbox.add(messages, now, session=session)
+        if not batch.ahead:  # what time it is then is asked for while MongoDB commits
+            batch.ahead = asyncio.create_task(self._foresee({}, answers))
+        return rows
 
     async def _foresee(self, cases: Mapping[bytes, Case], answers: Answers) -> Foreseen | None:
         since = time.monotonic()
