@@ -104,7 +104,11 @@ class Leases:
 
     async def _read(self) -> list[Lease]:
         rows = await aggregate(
-            self._shards, [{"$project": {"owner": 1, "epoch": 1, "free": _OVER}}]
+            self._shards,
+            [
+                {"$match": {"_id": {"$lt": SHARDS}}},  # there were more, in releases before
+                {"$project": {"owner": 1, "epoch": 1, "free": _OVER}},
+            ],
         )
         self.held = {row["_id"]: row["epoch"] for row in rows if row["owner"] == self.me}
         return [Lease(row["_id"], row["owner"], row["free"]) for row in rows]

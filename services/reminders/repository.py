@@ -35,6 +35,7 @@ from shared.mongo import (
     IndexModel,
     ReplaceOne,
     Session,
+    UpdateMany,
     UpdateOne,
     aggregate,
     find,
@@ -221,6 +222,11 @@ class Repository:
         """A message by id."""
         rows = await find(self._reminders, {"_id": reminder_id}, session=session)
         return to_reminder(rows[0]) if rows else None
+
+    async def into_shards(self) -> None:
+        """Give cases of releases that had more shards to one that there is."""
+        shard = {"$set": {"shard": {"$mod": ["$shard", SHARDS]}}}
+        await write(self._deadlines, [UpdateMany({"shard": {"$gte": SHARDS}}, [shard])])
 
     async def next_timer(self, shards: Some[int]) -> datetime | None:
         """When the next timer of these shards is due; of none, never."""

@@ -96,6 +96,7 @@ class Timers:
         self._foreseen: Foreseen | None = None
         """What follows the last batch: of what was due beyond it, or only when that is."""
         self._woken = asyncio.Event()
+        self._begun = False
         self._failures = Counter(
             "tahvil_escalation_failures",
             "Steps of escalation policies that reached nobody, by why",
@@ -121,6 +122,9 @@ class Timers:
         try:
             while True:
                 try:
+                    if not self._begun:
+                        await self._repository.into_shards()
+                        self._begun = True
                     pause = await self.look()
                 except Fenced:
                     log.warning("timers.fenced")

@@ -16,7 +16,7 @@ from shared import clock, mongo
 from shared.contracts.deadlines import DeadlineSet
 from shared.errors import Fenced
 from shared.mongo import Session, transaction
-from shared.outbox import Message
+from shared.outbox import Message, key_hash
 from tahvil.servers.mongo import EmbeddedMongo
 from tests.support.builders import event
 from tests.support.firing import WORLD, Firing, Replica
@@ -57,6 +57,32 @@ async def test_replicas_share_the_shards_whoever_comes_and_goes(firing: Firing) 
     assert {row["owner"] for row in rows} == {one.leases.me}
     assert min(row["epoch"] for row in rows) >= 1
     await firing.all_told_once(300)
+
+
+async def test_cases_of_a_release_with_more_shards_are_fired(firing: Firing) -> None:
+    await firing.deadlines([await firing.now() - SECOND] * 20)
+    shards = {"$set": {"shard": {"$add": ["$shard", 2 * SHARDS]}}}
+    deadlines, leases = (firing.first.database[name] for name in ("deadlines", "shards"))
+    await mongo.write(deadlines, [mongo.UpdateMany({}, [shards])])
+    old = mongo.InsertOne({"_id": SHARDS, "owner": "gone", "epoch": 1, "until": LATER})
+    await mongo.write(leases, [old])
+    firing.first.start()
+    await firing.until(lambda: held(firing.first) == [SHARDS])
+    await firing.until(lambda: firing.first.fired == 20)
+    await firing.all_told_once(20)
+
+
+async def test_two_replicas_at_work_write_no_lane_both(firing: Firing) -> None:
+    one, two = firing.first, firing.replica()
+    one.start()
+    two.start()
+    await firing.until(lambda: held(one, two) == [6, 6])
+    await firing.deadlines([await firing.now() - SECOND] * 400)
+    published = (one.published.events, two.published.events)
+    await firing.until(lambda: sum(map(len, published)) == 400)
+    lanes = [{key_hash(data.key.encode()) % 12 for data in events} for events in published]
+    assert not lanes[0] & lanes[1]
+    assert len(lanes[0] | lanes[1]) > 6
 
 
 async def test_what_another_claims_at_the_same_time_stays_the_others(

@@ -41,7 +41,7 @@ class Replica:
         self.database: Database = mongo.connect(settings, name)
         self.published = Published()
         self.metrics = Metrics()
-        self.outbox = Outbox(self.database, 4)
+        self.outbox = Outbox(self.database, 12)
         self.relay = Relay(self.outbox, self.published)
         self.repository = Repository(self.database)
         self.leases = Leases(self.database, lasting)
