@@ -1,0 +1,55 @@
+"""Counters as MongoDB keeps them."""
+
+from decimal import Decimal
+from typing import Any
+
+from bson import Decimal128
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.reporting.documents import Change, changes_of
+from services.reporting.domain import DIGITS, Shares
+
+values = st.builds(
+    lambda digits, exponent: Decimal(f"{digits}E{exponent}"),
+    st.integers(-(10**DIGITS) + 1, 10**DIGITS - 1),
+    st.integers(-12, 6),
+)
+
+
+def documents(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What inserts, and what updates."""
+    change = Change("id", {"figure": "deals"}, {"amount": value}, {"07": {"amount": value}})
+    return change.insert()._doc, change.update()._doc
+
+
+@given(values)
+def test_money_is_kept_as_the_driver_itself_keeps_it(value: Decimal) -> None:
+    inserted, updated = documents(value)
+    for kept in (inserted["amount"], inserted["days"]["07"]["amount"], *updated["$inc"].values()):
+        assert kept == Decimal128(value)
+        assert str(kept.to_decimal()) == str(value)  # as many zeros behind the point
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from(["2026-11-01", "2026-11-28", "2026-12-01"]), st.text(max_size=2)),
+        st.tuples(st.integers(-2, 2), st.integers(-300, 300).map(lambda n: Decimal(n) / 100)),
+    )
+)
+def test_what_inserts_is_what_updating_nothing_makes(found: dict[Any, Any]) -> None:
+    shares: Shares = {
+        ("deals", 0, day, ("won", currency)): measures
+        for (day, currency), measures in found.items()
+    }
+    for change in changes_of(shares):
+        inserted, updated = change.insert()._doc, change.update()._doc
+        made: dict[str, Any] = {"_id": change.id, **updated["$setOnInsert"], "days": {}}
+        for path, value in updated["$inc"].items():
+            at = made
+            *folders, name = path.split(".")
+            for folder in folders:
+                at = at.setdefault(folder, {})
+            at[name] = value
+        days = {day: measures for day, measures in inserted["days"].items() if measures}
+        assert {**inserted, "days": days} == made
