@@ -17,15 +17,15 @@ values = st.builds(
 )
 
 
-def documents(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def written(change: Change) -> tuple[Any, Any]:
     """What inserts, and what updates."""
-    change = Change("id", {"figure": "deals"}, {"amount": value}, {"07": {"amount": value}})
     return change.insert()._doc, change.update()._doc
 
 
 @given(values)
 def test_money_is_kept_as_the_driver_itself_keeps_it(value: Decimal) -> None:
-    inserted, updated = documents(value)
+    change = Change("id", {"figure": "deals"}, {"amount": value}, {"07": {"amount": value}})
+    inserted, updated = written(change)
     for kept in (inserted["amount"], inserted["days"]["07"]["amount"], *updated["$inc"].values()):
         assert kept == Decimal128(value)
         assert str(kept.to_decimal()) == str(value)  # as many zeros behind the point
@@ -43,7 +43,7 @@ def test_what_inserts_is_what_updating_nothing_makes(found: dict[Any, Any]) -> N
         for (day, currency), measures in found.items()
     }
     for change in changes_of(shares):
-        inserted, updated = change.insert()._doc, change.update()._doc
+        inserted, updated = written(change)
         made: dict[str, Any] = {"_id": change.id, **updated["$setOnInsert"], "days": {}}
         for path, value in updated["$inc"].items():
             at = made
