@@ -1,5 +1,6 @@
 """The leases of shards in MongoDB, by the server's clock only: the host's decides nothing."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import Iterable
@@ -54,14 +55,16 @@ class Leases:
     async def renew(self) -> None:
         """Say that this replica lives, keep its leases, and take or give to have its share."""
         begun = time.monotonic()
-        me: Document = {"_id": self.me}
-        await write(self._replicas, [UpdateOne(me, [{"$set": self._until}], upsert=True)])
-        await write(self._shards, [UpdateMany({"owner": self.me}, [{"$set": self._until}])])
-        leases = await self._read()
+        me, lives = {"_id": self.me}, [{"$set": self._until}]
+        await asyncio.gather(  # timers that are due wait for all this
+            write(self._replicas, [UpdateOne(me, lives, upsert=True)]),
+            write(self._shards, [UpdateMany({"owner": self.me}, lives)]),
+        )
+        leases, living = await asyncio.gather(self._read(), self._living())
         if len(leases) < SHARDS:
             await self._make()
             leases = await self._read()
-        change = moves(leases, self.me, await self._living())
+        change = moves(leases, self.me, living)
         await self._shed(change.shed)
         if change.claim:
             await self._claim(change.claim)
@@ -114,9 +117,9 @@ class Leases:
         return [Lease(row["_id"], row["owner"], row["free"]) for row in rows]
 
     async def _living(self) -> list[str]:
-        """The replicas that there are."""
-        await delete(self._replicas, {"$expr": _OVER})
-        rows = await aggregate(self._replicas, [{"$project": {"_id": 1}}])
+        """The replicas that there are. MongoDB deletes the others some time."""
+        living = {"$match": {"$expr": {"$gt": ["$until", "$$NOW"]}}}
+        rows = await aggregate(self._replicas, [living, {"$project": {"_id": 1}}])
         return [row["_id"] for row in rows]
 
     async def _shed(self, shards: Iterable[int]) -> None:

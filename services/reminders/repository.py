@@ -62,7 +62,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         ),
     ],
     "shards": [],
-    "replicas": [],
+    "replicas": [IndexModel("until", expireAfterSeconds=60)],
     "rechecks": [IndexModel("at")],
     "marks": [],
     **outgoing.INDEXES,
