@@ -38,8 +38,8 @@ class Progress:
     """First offset not told yet, of each partition."""
     counted: bool = False
     """Whether its facts are counted; from then on they are whenever they change."""
-    counted_to: Place | None = None
-    """The last account whose facts are counted."""
+    counted_to: Place = field(default_factory=Place)
+    """How far they are."""
 
 
 class Generations:
@@ -78,7 +78,7 @@ class Generations:
         begun = documents.get("rebuild")
         if begun and begun["defined"] == self._defined:
             reached = {(topic, number): offset for topic, number, offset in begun["next"]}
-            place = begun.get("counted_to") and Place(*begun["counted_to"])
+            place = Place(*begun.get("counted_to", ()))
             counted = begun.get("counted", True)  # as releases before did, while they told
             return Progress(begun["slot"], begun["turn"], reached, counted, place)
         (slot,) = {*SLOTS} - {documents["live"]["slot"]}
@@ -152,5 +152,5 @@ def _kept(progress: Progress) -> Document:
         "turn": progress.turn,
         "next": [[*partition, offset] for partition, offset in sorted(progress.next.items())],
         "counted": progress.counted,
-        "counted_to": progress.counted_to and list(progress.counted_to),
+        "counted_to": list(progress.counted_to),
     }

@@ -16,7 +16,7 @@ from services.reporting.figures.declaration import World
 from services.reporting.generations import Generations, Progress
 from services.reporting.handlers import ReportingWork
 from services.reporting.replay import Topics
-from services.reporting.repository import Place, Repository, Stored
+from services.reporting.repository import Repository, Stored
 from services.reporting.standing import standing
 from services.reporting.told import tells
 from shared.contracts.event import Event
@@ -31,8 +31,8 @@ BATCH = 2000
 """Records in one transaction: more cost less each, and it must end within five seconds."""
 AT_ONCE = 50
 """Records decoded between looks at what MongoDB says: some 1 ms."""
-MOST = 50_000
-"""Sums of a day that are held in memory, some 30 MB; then they are written."""
+MOST = 15_000
+"""Sums of a day that are held; then they are written, in one transaction of some second."""
 EXAMPLES = 5
 """Differences of a figure that are shown; all are counted."""
 
@@ -128,28 +128,22 @@ class Rebuild:
 
     async def _count(self, told: Told) -> None:
         slot, sums = self._progress.slot, Sums()
-        if self._progress.counted_to is None:
-            await self._sum(sums, self._repository.about(slot, None), told)
-            await self._add(sums, counted_to=Place("", ""))
-            sums = Sums()
-        async for places in self._repository.customers(slot, self._progress.counted_to):
-            accounts = [place.account for place in places]
-            await self._sum(sums, self._repository.about(slot, accounts), told)
+        async for place, facts in self._repository.in_turn(slot, self._progress.counted_to):
+            self._sum(sums, facts)
             if len(sums) > MOST:
-                await self._add(sums, counted_to=places[-1])
+                await self._add(sums, counted_to=place)
                 sums = Sums()
+            told(len(facts))
         await self._add(sums, counted=True)
 
-    async def _sum(self, sums: Sums, facts: AsyncIterator[Fact], told: Told) -> None:
+    def _sum(self, sums: Sums, facts: Sequence[Fact]) -> None:
         """Add up facts. That of an account comes before the others about it."""
-        world, count = self._world, 0
+        world = self._world
         with localcontext(prec=60):
-            async for fact in facts:
+            for fact in facts:
                 if fact.key.kind == "account":
                     world = replace(self._world, standings={fact.key.id: standing(fact)})
                 sums.add(shares(fact, world))
-                count += 1
-        told(count)
 
     async def _add(self, sums: Sums, **changes: Any) -> None:
         """Write sums, and how far they reach."""

@@ -40,7 +40,9 @@ _BY_MANAGER = [("manager", 1), *_BY_NAME]
 FEW = 100
 """Managers whose accounts are merged from as many places of an index. Those of more are most of
 all: they are found sooner by going through all by name. MongoDB merges 200 at most."""
-AT_ONCE = 100  # accounts whose facts are read together
+AT_ONCE = 1000  # facts that are read together
+NOBODYS = "\U0010ffff"
+"""In the order of managers, what is about no account comes behind all of them."""
 WHEN: Mapping[str, Sequence[str]] = {
     "deal": ("closed_at",),
     "dispute": ("opened_at", "resolved_at"),
@@ -77,10 +79,12 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
 
 
 class Place(NamedTuple):
-    """Where an account stands in the order of managers; of none, nothing."""
+    """How far facts are read, in the order of `in_turn`."""
 
-    manager: str
-    account: str
+    manager: str = ""
+    """Nothing where an account has none."""
+    account: str = ""
+    """Or the id of a fact about none."""
 
 
 class Stored(NamedTuple):
@@ -174,35 +178,57 @@ class Repository:
         writes = [one.update() if one.id in known else one.insert() for one in found]
         await write(counters, writes, session=session)
 
-    async def customers(self, slot: str, after: Place | None) -> AsyncIterator[list[Place]]:
-        """Accounts of which there are facts, from behind a place on, manager by manager.
+    async def in_turn(self, slot: str, after: Place) -> AsyncIterator[tuple[Place, list[Fact]]]:
+        """All facts from behind a place on, of each account first its own; to where they reach.
 
-        In this order, since most counters are of one manager.
+        Manager by manager, since most counters are of one manager; last what is about no account.
         """
+        facts = self._database[f"facts_{slot}"]
+        if after.manager < NOBODYS:
+            async for places in self._customers(slot, after):
+                whose = {"account": {"$in": sorted(place.account for place in places)}}
+                rows = await find(facts, whose, sort=[("account", 1), ("kind", 1)])
+                yield places[-1], [to_fact(row) for row in rows]
+            after = Place(NOBODYS, "")
+        while True:
+            further = {"account": {"$exists": False}, "_id": {"$gt": after.account}}
+            rows = await find(facts, further, sort=[("_id", 1)], limit=AT_ONCE)
+            if not rows:
+                return
+            after = Place(NOBODYS, rows[-1]["_id"])
+            yield after, [to_fact(row) for row in rows]
+
+    async def _customers(self, slot: str, after: Place) -> AsyncIterator[list[Place]]:
+        """Accounts about which there are some thousand facts, or one of which there are more."""
         pipeline: list[Document] = [
             {"$match": {"account": {"$exists": True}}},
-            {"$group": {"_id": "$account", "manager": {"$max": {"$ifNull": ["$manager", ""]}}}},
+            {
+                "$group": {
+                    "_id": "$account",
+                    "manager": {"$max": {"$ifNull": ["$manager", ""]}},
+                    "facts": {"$sum": 1},
+                }
+            },
+            {
+                "$match": {
+                    "$or": [
+                        {"manager": {"$gt": after.manager}},
+                        {"manager": after.manager, "_id": {"$gt": after.account}},
+                    ]
+                }
+            },
+            {"$sort": {"manager": 1, "_id": 1}},
         ]
-        if after:
-            further = [{"manager": {"$gt": after.manager}},
-                       {"manager": after.manager, "_id": {"$gt": after.account}}]  # fmt: skip
-            pipeline.append({"$match": {"$or": further}})
-        pipeline.append({"$sort": {"manager": 1, "_id": 1}})
         places: list[Place] = []
+        count = 0
         async for row in aggregated(self._database[f"facts_{slot}"], pipeline):
-            places.append(Place(row["manager"], row["_id"]))
-            if len(places) == AT_ONCE:
+            if places and count + row["facts"] > AT_ONCE:
                 yield places
-                places = []
+                places, count = [], 0
+            places.append(Place(row["manager"], row["_id"]))
+            count += row["facts"]
         if places:
             yield places
-
-    async def about(self, slot: str, accounts: Collection[str] | None) -> AsyncIterator[Fact]:
-        """All facts about accounts, and of each first that of the account; None: about none."""
-        whose: Document = {"$in": sorted(accounts)} if accounts else {"$exists": False}
-        order = [("account", 1), ("kind", 1)] if accounts else [("_id", 1)]
-        async for row in stream(self._database[f"facts_{slot}"], {"account": whose}, sort=order):
-            yield to_fact(row)
 
     async def size(self, slot: str) -> int:
         """How many facts there are."""

@@ -17,7 +17,7 @@ from services.reporting.facts import Fact
 from services.reporting.figures.catalogue import BY_KIND, FIGURES
 from services.reporting.generations import Generations
 from services.reporting.rebuild import Rebuild
-from services.reporting.repository import INDEXES, Repository
+from services.reporting.repository import INDEXES, Place, Repository
 from services.reporting.told import Refused
 from shared import mongo
 from shared.config import ServiceSettings
@@ -120,9 +120,9 @@ async def test_counting_that_is_killed_anywhere_counts_everything_once(
     events = story(1500)
     told = Told(events)
     monkeypatch.setattr(rebuild, "MOST", 200)
-    monkeypatch.setattr("services.reporting.repository.AT_ONCE", 3)
+    monkeypatch.setattr("services.reporting.repository.AT_ONCE", 30)
     lives = iter(range(1, 100))
-    real_add, real_about = Repository.add, Repository.about
+    real_add, real_turn = Repository.add, Repository.in_turn
     left = 0
 
     def step() -> None:
@@ -136,13 +136,13 @@ async def test_counting_that_is_killed_anywhere_counts_everything_once(
         await real_add(self, slot, changes, session)
         step()  # before they are committed
 
-    async def about(self: Repository, slot: str, accounts: Any) -> AsyncIterator[Fact]:
-        step()
-        async for fact in real_about(self, slot, accounts):
-            yield fact
+    async def in_turn(self: Repository, *of: Any) -> AsyncIterator[tuple[Place, list[Fact]]]:
+        async for found in real_turn(self, *of):
+            step()
+            yield found
 
     monkeypatch.setattr(Repository, "add", add)
-    monkeypatch.setattr(Repository, "about", about)
+    monkeypatch.setattr(Repository, "in_turn", in_turn)
     killed = 0
     async with prepared(mongod, len(events)) as database:
         while True:
