@@ -37,6 +37,15 @@ def shares(fact: Fact, world: World) -> list[Share]:
     return found
 
 
+def counted_by(facts: Iterable[Fact]) -> set[Key]:
+    """Accounts by which facts count."""
+    return {
+        Key("account", fact.account)
+        for fact in facts
+        if fact.account and fact.key.kind in OF_STANDING
+    }
+
+
 @dataclass(slots=True)
 class Sums:
     """What to add to which counters."""
@@ -94,12 +103,7 @@ class Fold:
         Where two processes work, one may move an account while the other counts by it: both must
         write its fact, or each would count what the other does not see.
         """
-        accounts = {
-            Key("account", fact.account)
-            for key, fact in self.changed.items()
-            if fact.account and key.kind in OF_STANDING
-        }
-        return accounts - self.changed.keys()
+        return counted_by(self.changed.values()) - self.changed.keys()
 
     def changes(self) -> Shares:
         """What to add to which counters; nothing of what cancels itself out."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import localcontext
@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from services.reporting.domain import Sums, shares
-from services.reporting.facts import Fact, merged
+from services.reporting.domain import Sums, counted_by, shares
+from services.reporting.facts import Fact, Key, merged
 from services.reporting.figures.declaration import World
 from services.reporting.generations import Generations, Progress
 from services.reporting.handlers import ReportingWork
@@ -127,14 +127,15 @@ class Rebuild:
             await self.catch_up(lambda _: None)
 
     async def _count(self, told: Told) -> None:
-        slot, sums = self._progress.slot, Sums()
+        slot, sums, unheard_of = self._progress.slot, Sums(), set[Key]()
         async for place, facts in self._repository.in_turn(slot, self._progress.counted_to):
             self._sum(sums, facts)
+            unheard_of |= counted_by(facts) - {fact.key for fact in facts}
             if len(sums) > MOST:
-                await self._add(sums, counted_to=place)
-                sums = Sums()
+                await self._add(sums, unheard_of, counted_to=place)
+                sums, unheard_of = Sums(), set()
             told(len(facts))
-        await self._add(sums, counted=True)
+        await self._add(sums, unheard_of, counted=True)
 
     def _sum(self, sums: Sums, facts: Sequence[Fact]) -> None:
         """Add up facts. That of an account comes before the others about it."""
@@ -145,11 +146,12 @@ class Rebuild:
                     world = replace(self._world, standings={fact.key.id: standing(fact)})
                 sums.add(shares(fact, world))
 
-    async def _add(self, sums: Sums, **changes: Any) -> None:
-        """Write sums, and how far they reach."""
+    async def _add(self, sums: Sums, unheard_of: Collection[Key], **changes: Any) -> None:
+        """Write sums, accounts of which nothing was said themselves, and how far that reaches."""
         progress, found = self._progress, sums.shares()
 
         async def body(session: Session) -> Progress:
+            await self._repository.keep(progress.slot, (), {}, session, unheard_of)
             await self._repository.add(progress.slot, found, session)
             return await self._generations.advance(progress, session, **changes)
 

@@ -15,6 +15,7 @@ from services.reporting.figures.declaration import Amount, Figure, Unit
 from services.reporting.periods import Days, months, pieces
 from services.reporting.pipelines import sums
 from services.reporting.questions import Row, summed
+from services.reporting.standing import NONE
 from services.reporting.told import SEPARATOR
 from shared.contracts.topics import Topic
 from shared.mongo import (
@@ -82,7 +83,6 @@ class Place(NamedTuple):
     """How far facts are read, in the order of `in_turn`."""
 
     manager: str = ""
-    """Nothing where an account has none."""
     account: str = ""
     """Or the id of a fact about none."""
 
@@ -205,7 +205,7 @@ class Repository:
             {
                 "$group": {
                     "_id": "$account",
-                    "manager": {"$max": {"$ifNull": ["$manager", ""]}},
+                    "manager": {"$max": {"$ifNull": ["$manager", NONE]}},
                     "facts": {"$sum": 1},
                 }
             },
