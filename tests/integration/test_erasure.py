@@ -122,7 +122,7 @@ def story(at: datetime) -> list[Event]:
         "promises": ["Mia Zephyrina calls +98 (912) 555-0199"],
     }
     sales = {"id": "sam", "name": "Sam Quillfeather", "email": "sam.quillfeather@example.com"}
-    sold = deal(account="acme", closed_at=soon(), package=package, salesperson=sales)
+    sold = deal(account="acme", closed_at=at, package=package, salesperson=sales)
     dispute = DisputeOpened(account_id="acme", dispute_id="x", opened_at=at, severity="high",
                             title="Sara Xanthippe is cross with Sam Quillfeather")  # fmt: skip
     notice = NotificationRequested(
