@@ -119,7 +119,7 @@ class Firing:
                 DeadlineSet(
                     deadline_id=f"d{number}",
                     subject_id="handoff-1",
-                    account_id=f"acme-{number % 20}",
+                    account_id=f"acme-{number % 200}",
                     title=f"Step {number}",
                     owner_id="mia",
                     due_at=at,
