@@ -118,7 +118,7 @@ class Leases:
 
     async def _living(self) -> list[str]:
         """The replicas that there are. MongoDB deletes the others some time."""
-        living = {"$match": {"$expr": {"$gt": ["$until", "$$NOW"]}}}
+        living = {"$match": {"$expr": {"$not": [_OVER]}}}
         rows = await aggregate(self._replicas, [living, {"$project": {"_id": 1}}])
         return [row["_id"] for row in rows]
 

@@ -96,7 +96,6 @@ class Timers:
         self._foreseen: Foreseen | None = None
         """What follows the last batch: of what was due beyond it, or only when that is."""
         self._woken = asyncio.Event()
-        self._begun = False
         self._failures = Counter(
             "tahvil_escalation_failures",
             "Steps of escalation policies that reached nobody, by why",
@@ -119,12 +118,13 @@ class Timers:
 
     async def run(self) -> None:
         """Fire timers as they become due, for ever. Cancelled, it gives its shards back."""
+        begun = False
         try:
             while True:
                 try:
-                    if not self._begun:
+                    if not begun:
                         await self._repository.into_shards()
-                        self._begun = True
+                        begun = True
                     pause = await self.look()
                 except Fenced:
                     log.warning("timers.fenced")

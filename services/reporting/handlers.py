@@ -8,7 +8,7 @@ from services.reporting.domain import Fold
 from services.reporting.facts import Fact, Key
 from services.reporting.figures.declaration import World
 from services.reporting.repository import Repository
-from services.reporting.told import tells
+from services.reporting.told import all_told
 from shared.contracts.event import Event
 from shared.mongo import Session
 from shared.records import Work
@@ -45,7 +45,7 @@ class ReportingWork(Work):
         """Everything is told at once: whose facts count otherwise, and are needed, follows."""
         repository, fold = self._repository, self._fold
         slot = self._slot = await self._slot_of(session)
-        told = [(tell, stamp) for found, stamp in map(tells, events) for tell in found]
+        told = all_told(events)
         accounts = {tell.fields.get("account") for tell, _ in told}
         keys = {tell.key for tell, _ in told} | _account_keys(accounts)
         fold.facts = await repository.facts(slot, keys, session)

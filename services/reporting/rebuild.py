@@ -18,7 +18,7 @@ from services.reporting.handlers import ReportingWork
 from services.reporting.replay import Topics
 from services.reporting.repository import Repository, Stored
 from services.reporting.standing import standing
-from services.reporting.told import tells
+from services.reporting.told import all_told
 from shared.contracts.event import Event
 from shared.dead_letters import Cause
 from shared.errors import Fenced, Transient
@@ -162,9 +162,9 @@ class Rebuild:
 
         Counts what is not counted yet.
         """
+        await self.count(lambda _: None)  # before the snapshot, which lasts five minutes
         async with snapshot(self._database) as session:
             live = await self._repository.live(session)
-            await self.count(lambda _: None)
             await self._tell_all(await self._until(session), lambda _: None)
             return await compared(
                 self._repository.counters(live, session),
@@ -266,7 +266,7 @@ class Rebuild:
     async def _gather(self, events: Sequence[Event], session: Session) -> None:
         """Take in what events say, and count nothing yet."""
         slot = self._progress.slot
-        said = [(tell, stamp) for found, stamp in map(tells, events) for tell in found]
+        said = all_told(events)
         facts = await self._repository.facts(slot, {tell.key for tell, _ in said}, session)
         await self._repository.keep(slot, facts, merged(facts, said), session)
 

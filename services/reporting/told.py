@@ -1,6 +1,6 @@
 """What each event says of which facts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -30,6 +30,11 @@ def tells(event: Event) -> tuple[tuple[Tell, ...], Stamp]:
     stamp = Stamp.of(event)
     says = SAYS.get(type(event.data))
     return (says(event.data, stamp) if says else ()), stamp
+
+
+def all_told(events: Iterable[Event]) -> list[tuple[Tell, Stamp]]:
+    """All that these events say, one after the other."""
+    return [(tell, stamp) for found, stamp in map(tells, events) for tell in found]
 
 
 def _money(amount: Money | None) -> str | None:
