@@ -15,7 +15,11 @@ from shared.errors import Misconfigured
 
 VERSION = "4.1.0"
 LOCK = Path(__file__).with_name("kafka-jars.lock")
-WANTED = (f"org.apache.kafka:kafka_2.13:{VERSION}",)
+WANTED = (
+    f"org.apache.kafka:kafka_2.13:{VERSION}",
+    # without it Kafka logs nothing, not even why it ends
+    "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3",
+)
 
 
 def cache() -> Path:
@@ -83,23 +87,26 @@ def _check(jar: Path, sha: str) -> None:
 
 
 def write_lock(wanted: Sequence[str] = WANTED, lock: Path = LOCK) -> None:
-    """Lock these jars and all that they need, as they are in the repository now."""
+    """Lock these jars and all that they need, as they are in the repository now.
+
+    What two of them need is taken in the version that the first of them names.
+    """
     from jgo.maven import MavenContext  # noqa: PLC0415
 
     context = MavenContext()
-    dependencies = [context.create_dependency(name) for name in wanted]
-    _, nodes = context.resolver.get_dependency_list(dependencies)
-    lines = []
-    for dependency in [*dependencies, *(node.dep for node in nodes)]:
-        # A range of versions is not looked up by jgo: which one it is stands in `wanted`.
-        ranged = str(dependency.version).startswith(("[", "("))
-        if dependency.scope in (None, "compile", "runtime") and not ranged:
-            jar = dependency.artifact.resolve()
-            sha = hashlib.sha256(jar.read_bytes()).hexdigest()
-            lines.append(
-                f"{sha}  {dependency.groupId}:{dependency.artifactId}:{dependency.version}"
-            )
-    lock.write_text("\n".join(sorted(set(lines), key=lambda line: line.split()[1])) + "\n")
+    lines: dict[str, str] = {}
+    for name in wanted:
+        root = context.create_dependency(name)
+        _, nodes = context.resolver.get_dependency_list([root])
+        for dependency in [root, *(node.dep for node in nodes)]:
+            # A range of versions is not looked up by jgo: which one it is stands in `wanted`.
+            ranged = str(dependency.version).startswith(("[", "("))
+            artifact = f"{dependency.groupId}:{dependency.artifactId}"
+            if dependency.scope in (None, "compile", "runtime") and not ranged:
+                jar = dependency.artifact.resolve()
+                sha = hashlib.sha256(jar.read_bytes()).hexdigest()
+                lines.setdefault(artifact, f"{sha}  {artifact}:{dependency.version}")
+    lock.write_text("\n".join(sorted(lines.values(), key=lambda line: line.split()[1])) + "\n")
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ Configuration:
   Appenders:
     Console:
       name: STDOUT
-      PatternLayout: {pattern: "%d %p %c{1}: %m%n"}
+      PatternLayout: {pattern: "%d %p %c{1}: %m %rEx{1}%n"}
   Loggers:
     Root: {level: WARN, AppenderRef: [{ref: STDOUT}]}
 """

@@ -1,7 +1,6 @@
 """One child process: started, waited for, stopped, and gone when its parent is gone."""
 
 import asyncio
-import contextlib
 import ctypes
 import fcntl
 import os
@@ -9,6 +8,7 @@ import random
 import signal
 import socket
 import subprocess
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -19,17 +19,33 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+# More than the servers of one test or one `tahvil up` want; each costs a file descriptor.
+_CLAIMS = 64
+_claims: deque[socket.socket] = deque()
+
+
 def free_port() -> int:
-    """Port of 127.0.0.1 that nobody listens on now.
+    """Port of 127.0.0.1 that nobody listens on now, and that no other call here finds free.
 
     Below those that the system gives to outgoing connections: one of these could take it before
-    the server that it is for has started.
+    the server that it is for has started. It stays bound, without listening, until 64 others were
+    asked for: a server, which binds with SO_REUSEADDR, may listen on it all the same, now and when
+    it comes back after a kill; a call of this function in another process may not have it. (Two
+    test runs beside each other have taken each other's ports.)
     """
     while True:
         port = random.randint(15_000, 32_000)  # noqa: S311 - no secret
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+        claim = socket.socket()
+        try:
+            claim.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # from now on others may
+        _claims.append(claim)
+        if len(_claims) > _CLAIMS:
+            _claims.popleft().close()
+        return port
 
 
 def kept_port(folder: Path) -> int:
@@ -107,7 +123,10 @@ class Child:
             if await answers():
                 return
             if ended:
-                raise Misconfigured(f"{self._name} ended while it started:\n{self.last_lines()}")
+                raise Misconfigured(
+                    f"{self._name} ended while it started (exit code {self.ended}):\n"
+                    f"{self.last_lines()}"
+                )
             if asyncio.get_running_loop().time() > deadline:
                 await self.kill()
                 raise Misconfigured(
