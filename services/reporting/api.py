@@ -11,12 +11,13 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from services.reporting import asking, exports
-from services.reporting.answers import Answers
+from services.reporting.answers import Answers, names
 from services.reporting.asking import Asked, Calendar, Wrong
 from services.reporting.exports import Columns
 from services.reporting.figures.catalogue import FIGURES
 from services.reporting.figures.declaration import Figure
 from services.reporting.questions import Question, Row, Unanswerable, dimensions
+from services.reporting.reading import Enquiry, Look
 from services.reporting.rights import Hidden, Viewer
 from services.reporting.titles import title
 from shared.identities import ERASED
@@ -182,14 +183,16 @@ def build_router(answers: Answers, knows: Knows, say: Say) -> APIRouter:
         request: Request, name: str, wanted: Wanted, viewer: Viewer, shape: Shape
     ) -> Response:
         figure, question = _understood(name, wanted)
+        enquiry = Enquiry(name, question, wanted.rolled)
         tag = _tag(request, viewer, shape)
         if _is_known(request, tag):
             return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=_headers(tag))
+        look: Look = request.state.look
         heads = _heads(figure, question, wanted.language, say)
-        names = _called(await answers.names(question.by), wanted.language, say)
-        columns = Columns(figure=figure, by=question.by, heads=heads, names=names)
+        called = _called(names(question.by, look.people), wanted.language, say)
+        columns = Columns(figure=figure, by=question.by, heads=heads, names=called)
         with _told():
-            rows = await _begun(answers.rows(name, question, viewer, rolled=wanted.rolled))
+            rows = await _begun(answers.rows(enquiry, viewer, look))
         headers = {
             **_headers(tag),
             "Content-Disposition": f'attachment; filename="{name}.{shape}"',
@@ -243,7 +246,8 @@ def build_router(answers: Answers, knows: Knows, say: Say) -> APIRouter:
         tag = _tag(request, viewer, shape)
         if _is_known(request, tag):
             return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=_headers(tag))
-        rows = answers.rows(name, question, viewer, rolled=wanted.rolled, after=after)
+        enquiry = Enquiry(name, question, wanted.rolled)
+        rows = answers.rows(enquiry, viewer, request.state.look, after=after)
         with _told():
             async with aclosing(rows):
                 found = await _first(rows, wanted.limit + 1)

@@ -16,7 +16,6 @@ from services.reporting.handlers import ReportingWork
 from services.reporting.live import Live
 from services.reporting.notices import Notices
 from services.reporting.pages import routes
-from services.reporting.pages.boards import Boards
 from services.reporting.pages.desk import Desk
 from services.reporting.pages.routes import House
 from services.reporting.reading import Reading
@@ -73,7 +72,6 @@ def build(plumbing: Plumbing[Settings]) -> Service:
         desk=Desk(pages, doors.handoff, settings.time_zone, utc_now),
         doors=doors,
         answers=answers,
-        boards=Boards(answers),
         live=live,
     )
     router = APIRouter()

@@ -1,6 +1,5 @@
 """Asks for what a digest is made of, for one reader."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from services.reporting.movers import Counted, Mover, most
 from services.reporting.pages.boards import main_currency
 from services.reporting.pages.digest import NAMED, Satisfied, Seen
 from services.reporting.questions import Row
+from services.reporting.reading import Look
 from services.reporting.rights import Viewer
 from services.reporting.standing import NONE
 
@@ -33,20 +33,21 @@ class Digests:
     ) -> Seen:
         """Of the accounts that somebody sees. `today`: the company's day."""
         spans = latest(rhythm, habits, span, CHARTED)
-        ask = Asking(self._answers, viewer)
+        look = await self._answers.look()
+        ask = Asking(self._answers, viewer, look)
         now, before = spans[-1], spans[-2]
         all_, both = (spans[0].since, now.until), (before.since, now.until)
-        deals, handovers, promises, satisfaction, open_now, open_before, own = await asyncio.gather(
-            ask.rows("deals", ("day", "outcome", "currency"), all_),
-            ask.rows("handovers", ("day",), both),
-            ask.rows("promises", ("day", "outcome"), both),
-            ask.rows("satisfaction", ("day",), both, of="manager_now"),
-            ask.rows("open_disputes", (), (None, now.until), of="manager_now"),
-            ask.rows("open_disputes", (), (None, before.until), of="manager_now"),
-            ask.rows("portfolio", ()),
+        deals, handovers, promises, satisfaction, open_now, open_before, own = await ask.rows(
+            ask.enquiry("deals", ("day", "outcome", "currency"), all_),
+            ask.enquiry("handovers", ("day",), both),
+            ask.enquiry("promises", ("day", "outcome"), both),
+            ask.enquiry("satisfaction", ("day",), both, of="manager_now"),
+            ask.enquiry("open_disputes", (), (None, now.until), of="manager_now"),
+            ask.enquiry("open_disputes", (), (None, before.until), of="manager_now"),
+            ask.enquiry("portfolio", ()),
         )
         currency = main_currency([r for r in deals if r.by["outcome"] == "won"])
-        moved = await self._moved(viewer, now, before, currency)
+        moved = await self._moved(viewer, look, now, before, currency)
         named = {one.account for found in moved.values() for one in found}
         return Seen(
             rhythm=rhythm,
@@ -59,15 +60,15 @@ class Digests:
             satisfaction=satisfaction,
             disputes=(_count(open_now), _count(open_before)),
             accounts=sum(int(row.measures["accounts"]) for row in own),
-            targets=await self._answers.attainment(viewer, today),
-            budgets=await self._answers.budgets(viewer, today),
+            targets=await self._answers.attainment(viewer, look, today),
+            budgets=await self._answers.budgets(viewer, look, today),
             currency=currency,
-            names=await self._answers.account_names(named),
+            names=await self._answers.account_names(named, look),
             **moved,
         )
 
     async def _moved(
-        self, viewer: Viewer, now: Span, before: Span, currency: str | None
+        self, viewer: Viewer, look: Look, now: Span, before: Span, currency: str | None
     ) -> dict[str, Any]:
         """Customers that made the difference."""
         whose = {} if viewer.whose is None else {"manager": viewer.whose}
@@ -75,7 +76,7 @@ class Digests:
         won = Counted("deals", "amount", {"outcome": {"won"}, **money, **whose})
         late = Counted("promises", "count", {"outcome": {"late", "open"}, **whose})
         counted = [won, late, _DISPUTED, _SCORES, _SAID]
-        shares = await self._answers.shares(counted, viewer, now, before)
+        shares = await self._answers.shares(counted, viewer, look, now, before)
 
         def first(of: Counted, *, change: bool) -> list[Mover]:
             named = [one for one in shares.movers(of) if one.account != NONE]

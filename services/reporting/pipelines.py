@@ -1,34 +1,70 @@
 """How MongoDB sums counters."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from services.reporting.figures.declaration import Figure
-from services.reporting.periods import Days
+from services.reporting.periods import Days, pieces
 from shared.mongo import Document
 
+OF = "of"
+"""Field of an answer that says to which of several pipelines it is one."""
 
-def sums(
-    figure: Figure,
-    cube: int,
-    by: Sequence[str],
-    where: Mapping[str, Iterable[str]],
-    days: Days,
-) -> list[Document]:
-    """Sums of a figure's counters, from a day to a day, by these dimensions."""
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums of one of a figure's cubes, by dimensions, of what fits, from a day to a day."""
+
+    figure: Figure
+    cube: int
+    by: Sequence[str]
+    where: Mapping[str, Iterable[str]]
+    days: Days = (None, None)
+
+    @property
+    def by_day(self) -> bool:
+        """Whether each day is looked at: Jalali months begin within months."""
+        return not {"day", "jalali_month"}.isdisjoint(self.by)
+
+
+def parts(wanted: Sums) -> list[list[Document]]:
+    """One pipeline for each part of the time, by what is stored: rows of them are to be summed.
+
+    Whole months are summed from the months, which are few; of others the days are looked at.
+    """
+    if not wanted.by_day:
+        return [pipeline(wanted, wanted.by, days) for days in pieces(*wanted.days)]
+    fields = [name for name in wanted.by if name not in {"day", "jalali_month"}]
+    return [pipeline(wanted, [*fields, "day"], wanted.days)]
+
+
+def pipeline(wanted: Sums, by: Sequence[str], days: Days) -> list[Document]:
+    """By these stored dimensions, from a day to a day."""
+    figure, cube, where = wanted.figure, wanted.cube, wanted.where
     since, until = days
     match: Document = {"figure": figure.name, "cube": cube}
     if since or until:
         first, last = since or date.min, until or date.max
         match["month"] = {"$gte": first.isoformat()[:7], "$lte": last.isoformat()[:7]}
     match |= {name: {"$in": sorted(values)} for name, values in where.items()}
-    pipeline: list[Document] = [{"$match": match}]
+    steps: list[Document] = [{"$match": match}]
     at = ""
     if "day" in by or not _whole_months(since, until):
         at = "days.v."
-        pipeline += _by_days(figure, cube, since, until)
+        steps += _by_days(figure, cube, since, until)
     summed = {measure.name: {"$sum": f"${at}{measure.name}"} for measure in figure.measures}
-    return [*pipeline, {"$group": {"_id": {n: f"${n}" for n in by}, **summed}}]
+    return [*steps, {"$group": {"_id": {n: f"${n}" for n in by}, **summed}}]
+
+
+def together(collection: str, pipelines: Sequence[Sequence[Document]]) -> list[Document]:
+    """One pipeline over a collection for several; `of` says whose each answer is.
+
+    A command costs a service 0.6 ms and a hop between threads, and a page asks a dozen questions:
+    one command for them takes half of the time and a sixth of the work.
+    """
+    first, *others = ([*steps, {"$set": {OF: n}}] for n, steps in enumerate(pipelines))
+    return [*first, *({"$unionWith": {"coll": collection, "pipeline": one}} for one in others)]
 
 
 def _whole_months(since: date | None, until: date | None) -> bool:

@@ -1,15 +1,18 @@
 """The way to figures for everything that shows them."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from functools import partial
+from typing import Literal, TypeVar
 
 from services.reporting.customer import Customer, customer
 from services.reporting.facts import Fact, Key
 from services.reporting.figures.catalogue import FIGURES
 from services.reporting.figures.declaration import Figure, World
+from services.reporting.pipelines import Sums
 from services.reporting.plans import Attainment, Plan, Spent, attained, plan
 from services.reporting.questions import (
     TIMES,
@@ -29,6 +32,7 @@ from services.reporting.rates import Rates
 from services.reporting.repository import Repository
 from services.reporting.standing import Standing, standing
 
+T = TypeVar("T")
 Selling = Literal["opportunities", "deals"]
 """What counts for targets: opportunities won, or deals won."""
 
@@ -42,6 +46,8 @@ class Look:
 
     position: str
     """Names all of it."""
+    slot: str
+    """Where it is."""
     people: People
     """The directory: everybody, those who left too."""
 
@@ -54,8 +60,30 @@ class _Known:
     people: People = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Enquiry:
+    """A figure, and what is asked of it."""
+
+    figure: str
+    question: Question = field(default_factory=Question)
+    rolled: bool = False
+    """By manager, everybody with all those below."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """How an enquiry is answered."""
+
+    enquiry: Enquiry
+    by: tuple[str, ...]
+    """What is fetched: what is asked for, and what converting needs."""
+    time: str | None
+    """Of a balance, by which time it goes."""
+    sums: Sums
+
+
 class Reading:
-    """Answers questions from what is stored now."""
+    """Answers questions from what is stored now, or as a `Look` found it."""
 
     def __init__(
         self,
@@ -84,68 +112,88 @@ class Reading:
         return self._rates.currency if self._rates else None
 
     async def figure(
-        self,
-        name: str,
-        question: Question | None = None,
-        *,
-        rolled: bool = False,
-        slot: str | None = None,
+        self, name: str, question: Question | None = None, look: Look | None = None
     ) -> list[Row]:
-        """A figure's rows, in the order of their dimensions; `Unanswerable` says what it lacks.
+        """A figure's rows, in the order of their dimensions; `Unanswerable` says what it lacks."""
+        (found,) = await self.figures([Enquiry(name, question or Question())], look)
+        return _rows(found)
 
-        `rolled`: by manager, everybody with all those below. `slot`: the live one, if it is known.
-        """
-        figure = FIGURES.get(name)
+    async def figures(
+        self, enquiries: Sequence[Enquiry], look: Look | None = None
+    ) -> list[list[Row] | Unanswerable]:
+        """Rows of several figures, in one question to MongoDB; of what has no answer, why."""
+        look = look or await self.look()
+        people = look.people
+        ready = [_or_why(partial(self._prepared, one, people)) for one in enquiries]
+        sums = [one.sums for one in ready if isinstance(one, _Prepared)]
+        rows = iter(await self._repository.rows(look.slot, sums))
+        return [
+            _or_why(partial(self._answered, one, next(rows), people))
+            if isinstance(one, _Prepared)
+            else one
+            for one in ready
+        ]
+
+    def _prepared(self, enquiry: Enquiry, people: People) -> _Prepared:
+        question = enquiry.question
+        figure = FIGURES.get(enquiry.figure)
         if figure is None:
-            raise Unanswerable(f"there is no figure {name!r}: there are {', '.join(FIGURES)}")
-        question = question or Question()
-        by = tuple(question.by)
-        fetched = (*by, *self._for_rates(figure, question))
-        cube = cube_for(figure, question)
-        slot = slot or await self._repository.live()
-        asked = (*by, *question.where)
-        people = (await self.look()).people if rolled or asked != stored(asked) else {}
-        time = _time_of(figure, by)
-        rows = await self._repository.rows(
-            slot,
+            raise Unanswerable(
+                f"there is no figure {enquiry.figure!r}: there are {', '.join(FIGURES)}"
+            )
+        by = (*question.by, *self._for_rates(figure, question))
+        sums = Sums(
             figure,
-            cube,
-            stored(fetched),
+            cube_for(figure, question),
+            stored(by),
             looked_up(question.where, people),
             (None if figure.balance else question.since, question.until),
         )
-        found = joined(rows, fetched, people)
+        return _Prepared(enquiry, by, _time_of(figure, question.by), sums)
+
+    def _answered(self, ready: _Prepared, rows: Sequence[Row], people: People) -> list[Row]:
+        question = ready.enquiry.question
+        by = tuple(question.by)
+        found = joined(rows, ready.by, people)
         if question.converted and self._rates:
             found = self._rates.converted(found, by)
-        if rolled and "manager" in by:
+        if ready.enquiry.rolled and "manager" in by:
             found = rolled_up(found, by, people)
-        return balances(found, by, time, question.since) if time else found
+        return balances(found, by, ready.time, question.since) if ready.time else found
 
     async def look(self) -> Look:
         """As of now. The directory is read anew when it has changed."""
-        position, of_directory = await self._repository.positions()
+        slot, position, of_directory = await self._repository.positions()
         if self._known.position != of_directory:
-            self._known = _Known(of_directory, await self._people())
-        return Look(position, self._known.people)
+            self._known = _Known(of_directory, await self._people(slot))
+        return Look(position, slot, self._known.people)
 
-    async def attainment(self, on: date | None = None) -> list[Attainment]:
+    async def attainment(
+        self, on: date | None = None, look: Look | None = None
+    ) -> list[Attainment]:
         """All targets, or those that run on a day, the newest first, and how they stand."""
-        slot = await self._repository.live()
-        facts = (await self._repository.of_kind(slot, "target")).values()
+        look = look or await self.look()
+        facts = (await self._repository.of_kind(look.slot, "target")).values()
         targets = [
             found
             for found in (plan(fact, "manager") for fact in facts)
             if on is None or found.period.since <= on <= found.period.until
         ]
-        sold: dict[tuple[str, str, str], Decimal] = {}
-        for period in {target.period for target in targets}:
-            question = Question(
-                by=("manager", "currency"),
-                where={"outcome" if self._selling == "deals" else "state": ["won"]},
-                since=period.since,
-                until=period.until,
+        periods = sorted({target.period for target in targets})
+        where = {"outcome" if self._selling == "deals" else "state": ["won"]}
+        enquiries = [
+            Enquiry(
+                self._selling,
+                Question(
+                    by=("manager", "currency"), where=where, since=period.since, until=period.until
+                ),
+                rolled=True,
             )
-            for row in await self.figure(self._selling, question, rolled=True):
+            for period in periods
+        ]
+        sold: dict[tuple[str, str, str], Decimal] = {}
+        for period, rows in zip(periods, await self.figures(enquiries, look), strict=True):
+            for row in _rows(rows):
                 place = (row.by["manager"], row.by["currency"], period.name)
                 sold[place] = Decimal(row.measures["amount"])
         return [
@@ -159,17 +207,20 @@ class Reading:
         ]
 
     async def budgets(
-        self, of: Collection[str] | None = None, on: date | None = None
+        self,
+        of: Collection[str] | None = None,
+        on: date | None = None,
+        look: Look | None = None,
     ) -> list[Spent]:
         """Budgets of these accounts, or all, and what was spent of them; those that run on a day.
 
         The newest first.
         """
-        slot = await self._repository.live()
+        look = look or await self.look()
         if of is None:
-            facts = await self._repository.of_kind(slot, "budget")
+            facts = await self._repository.of_kind(look.slot, "budget")
         else:
-            facts = await self._repository.of_accounts(slot, of, kinds=["budget"])
+            facts = await self._repository.of_accounts(look.slot, of, kinds=["budget"])
         budgets = [
             found
             for found in (plan(fact, "account") for fact in facts.values())
@@ -183,7 +234,7 @@ class Reading:
                 since=period.since,
                 until=period.until,
             )
-            for row in await self.figure("spending", question):
+            for row in await self.figure("spending", question, look):
                 place = (row.by["account"], row.by["currency"], period.name)
                 spent[place] = Decimal(row.measures["amount"])
         return [
@@ -196,31 +247,37 @@ class Reading:
 
     async def satisfied(self, accounts: Collection[str]) -> dict[str, Customer]:
         """Of customers who ever said how satisfied they are: what they said, and whose they are."""
-        slot = await self._repository.live()
-        said = await self._repository.of_accounts(slot, accounts, kinds=["satisfaction"])
+        look = await self.look()
+        said = await self._repository.of_accounts(look.slot, accounts, kinds=["satisfaction"])
         facts: dict[str, list[Fact]] = {}
         for fact in said.values():
             facts.setdefault(str(fact.account), []).append(fact)
-        own = await self.standings(facts)
+        own = await self.standings(facts, look)
         return {one: customer(one, facts[one], own[one], self._now()) for one in facts}
 
-    async def standings(self, accounts: Iterable[str]) -> dict[str, Standing]:
+    async def standings(
+        self, accounts: Iterable[str], look: Look | None = None
+    ) -> dict[str, Standing]:
         """How accounts stand, one that nothing is known of too."""
+        look = look or await self.look()
         keys = [Key("account", account) for account in accounts]
-        known = await self._repository.facts(await self._repository.live(), keys)
+        known = await self._repository.facts(look.slot, keys)
         return {key.id: standing(known.get(key)) for key in keys}
 
-    async def customer(self, account: str) -> Customer | None:
+    async def customer(self, account: str, look: Look | None = None) -> Customer | None:
         """One customer, whole; None if nothing is known of it."""
-        slot = await self._repository.live()
-        facts = await self._repository.of_accounts(slot, [account], kinds=_EVERYTHING)
+        look = look or await self.look()
         key = Key("account", account)
-        own = (await self._repository.facts(slot, [key])).get(key)
+        facts, known = await asyncio.gather(
+            self._repository.of_accounts(look.slot, [account], kinds=_EVERYTHING),
+            self._repository.facts(look.slot, [key]),
+        )
+        own = known.get(key)
         if own is None and not facts:
             return None
         return customer(account, facts.values(), standing(own), self._now())
 
-    async def whitespace(self, whose: Customer) -> list[Row]:
+    async def whitespace(self, whose: Customer, look: Look | None = None) -> list[Row]:
         """Products that were won from accounts of its industry and tier, and not from this one.
 
         By product: how many deals, the most first. What was shown to it already is there, too.
@@ -234,7 +291,8 @@ class Reading:
             },
         )
         has = {*whose.products, "-"}
-        rows = [r for r in await self.figure("deals", question) if r.by["product"] not in has]
+        rows = await self.figure("deals", question, look)
+        rows = [row for row in rows if row.by["product"] not in has]
         return sorted(rows, key=lambda row: (-row.measures["count"], row.by["product"]))
 
     def _for_rates(self, figure: Figure, question: Question) -> tuple[str, ...]:
@@ -248,8 +306,7 @@ class Reading:
         needed = ("currency", "day") if self._rates.dated else ("currency",)
         return tuple(name for name in needed if name not in question.by)
 
-    async def _people(self) -> People:
-        slot = await self._repository.live()
+    async def _people(self, slot: str) -> People:
         return {
             key.id: Person(
                 name=fact.get("name") or key.id,
@@ -265,6 +322,19 @@ class Reading:
             )
             for key, fact in (await self._repository.of_kind(slot, "person")).items()
         }
+
+
+def _or_why(answer: Callable[[], T]) -> T | Unanswerable:
+    try:
+        return answer()
+    except Unanswerable as error:
+        return error
+
+
+def _rows(found: list[Row] | Unanswerable) -> list[Row]:
+    if isinstance(found, Unanswerable):
+        raise found
+    return found
 
 
 def _newest_first(plans: list[Plan]) -> list[Plan]:

@@ -12,9 +12,9 @@ from services.reporting.domain import Fold, Shares
 from services.reporting.facts import Fact, Key, digest, micros
 from services.reporting.figures.catalogue import FIGURES, OF_STANDING
 from services.reporting.figures.declaration import Amount, Figure, Unit
-from services.reporting.periods import Days, months, pieces
-from services.reporting.pipelines import sums
-from services.reporting.questions import Row, summed
+from services.reporting.periods import months
+from services.reporting.pipelines import OF, Sums, parts, pipeline, together
+from services.reporting.questions import Row
 from services.reporting.standing import NONE
 from services.reporting.told import SEPARATOR
 from shared.contracts.topics import Topic
@@ -85,6 +85,16 @@ class Place(NamedTuple):
     manager: str = ""
     account: str = ""
     """Or the id of a fact about none."""
+
+
+class Positions(NamedTuple):
+    """The live slot, and names of what was told so far."""
+
+    slot: str
+    all: str
+    """Another one with every batch and rebuild."""
+    of_directory: str
+    """Another one when the directory is, or what is live."""
 
 
 class Stored(NamedTuple):
@@ -251,52 +261,35 @@ class Repository:
             if known:
                 yield Stored(row["_id"], figure, known)
 
-    async def rows(  # noqa: PLR0917 - each says which rows
-        self,
-        slot: str,
-        figure: Figure,
-        cube: int,
-        by: Sequence[str],
-        where: Mapping[str, Iterable[str]],
-        days: Days = (None, None),
-    ) -> list[Row]:
-        """Sums of a figure's counters, from a day to a day. Rows that are nothing are there, too.
-
-        Whole months are summed from the months, which are few; of others the days are looked at.
-        """
-        by_day = {"day", "jalali_month"} & {*by}
-        fields = [name for name in by if name not in by_day] + (["day"] if by_day else [])
+    async def rows(self, slot: str, wanted: Sequence[Sums]) -> list[list[Row]]:
+        """Rows of each, in one command. Some may be nothing, or the same but for their measures."""
+        asked = [(n, steps) for n, one in enumerate(wanted) for steps in parts(one)]
+        if not asked:
+            return []
         counters = self._database[f"counters_{slot}"]
-        parts = [days] if by_day else pieces(*days)
-        answers = await asyncio.gather(
-            *(aggregate(counters, sums(figure, cube, fields, where, part)) for part in parts)
-        )
-        rows = [_row(row, figure) for found in answers for row in found]
-        if by_day:
-            return summed((_labelled(row, by) for row in rows), by)
-        return rows if len(parts) == 1 else summed(rows, by)
+        steps = together(counters.name, [steps for _, steps in asked])
+        found: list[list[Row]] = [[] for _ in wanted]
+        for document in await aggregate(counters, steps):
+            n, _ = asked[document[OF]]
+            row = _row(document, wanted[n].figure)
+            found[n].append(_labelled(row, wanted[n].by) if wanted[n].by_day else row)
+        return found
 
-    async def stream(  # noqa: PLR0917
-        self,
-        slot: str,
-        figure: Figure,
-        cube: int,
-        by: Sequence[str],
-        where: Mapping[str, Iterable[str]],
-        days: Days = (None, None),
-        after: Sequence[str] | None = None,
+    async def stream(
+        self, slot: str, wanted: Sums, after: Sequence[str] | None = None
     ) -> AsyncIterator[Row]:
         """Likewise one by one, in order, from behind these values on; none that is nothing.
 
         Not by Jalali months: MongoDB does not know them.
         """
-        pipeline = [
-            *sums(figure, cube, by, where, days),
+        figure, by = wanted.figure, wanted.by
+        steps = [
+            *pipeline(wanted, by, wanted.days),
             {"$match": {"$or": [{measure.name: {"$ne": 0}} for measure in figure.measures]}},
             *([{"$match": {"_id": {"$gt": dict(zip(by, after, strict=True))}}}] if after else []),
             {"$sort": {"_id": 1}},
         ]
-        async for row in aggregated(self._database[f"counters_{slot}"], pipeline):
+        async for row in aggregated(self._database[f"counters_{slot}"], steps):
             yield _row(row, figure)
 
     async def between(
@@ -316,18 +309,19 @@ class Repository:
         async for row in stream(self._database[f"facts_{slot}"], query, sort=[("_id", 1)]):
             yield to_fact(row)
 
-    async def positions(self) -> tuple[str, str]:
-        """Names of what is stored as it is now, and of what the directory has said so far.
-
-        The first changes with every batch and rebuild.
-        """
+    async def positions(self) -> Positions:
+        """Of what is stored now."""
         live, offsets = await asyncio.gather(
             find(self._database["generations"], {"_id": "live"}),
             find(self._database["offsets"], {}, projection={"next": 1}),
         )
         reached = sorted((row["_id"], row.get("next")) for row in offsets)
         of_directory = [one for one in reached if one[0].startswith(f"{Topic.DIRECTORY}/")]
-        return digest(repr((live, reached))), digest(repr((live, of_directory)))
+        return Positions(
+            str(live[0]["slot"]) if live else SLOTS[0],
+            digest(repr((live, reached))),
+            digest(repr((live, of_directory))),
+        )
 
     async def managed(self, slot: str, managers: Collection[str] | None) -> set[str]:
         """Ids of accounts that these people manage now; None: of all accounts."""

@@ -106,7 +106,7 @@ class Telling:
     async def look(self) -> int:
         """Tell whom there is something to tell; how many messages that were."""
         now = await server_time(self._notices.database)
-        people = await self._answers.people()
+        people = (await self._answers.look()).people
         issues = [one for one in await self._due(people, now) if one not in self._failed]
         marks = await self._notices.marks()
         targets = bool(self._limits.target) and (
@@ -239,7 +239,7 @@ class Telling:
         silent: bool = False,
     ) -> int:
         """Raise alerts and lower them; tell of those that were raised."""
-        people = await self._answers.people()
+        people = (await self._answers.look()).people
         # What nobody could be told of is looked at again when something else happens.
         known = {look.id: look for look in looks if told_to(look.manager, people)}
 

@@ -19,9 +19,10 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-# More than the servers of one test or one `tahvil up` want; each costs a file descriptor.
 _CLAIMS = 64
-_claims: deque[socket.socket] = deque()
+"""More than the servers of one test or one `tahvil up` want."""
+_claims: deque[int] = deque()
+"""File descriptors of sockets; the system closes them with the process."""
 
 
 def free_port() -> int:
@@ -42,9 +43,9 @@ def free_port() -> int:
             claim.close()
             continue
         claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # from now on others may
-        _claims.append(claim)
+        _claims.append(claim.detach())
         if len(_claims) > _CLAIMS:
-            _claims.popleft().close()
+            os.close(_claims.popleft())
         return port
 
 

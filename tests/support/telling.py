@@ -1,6 +1,6 @@
 """Any event of any type, as a strategy; and reporting's work on a store in memory."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import localcontext
 from typing import Any, Literal, get_args, get_origin
@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from services.reporting.domain import Counter, Fold
 from services.reporting.facts import Fact, Key, micros
 from services.reporting.figures.catalogue import OF_STANDING
-from services.reporting.figures.declaration import Amount, Figure, World
+from services.reporting.figures.declaration import Amount, World
 from services.reporting.handlers import ReportingWork
 from services.reporting.periods import months
-from services.reporting.questions import Row, summed
-from services.reporting.repository import WHEN
+from services.reporting.pipelines import Sums
+from services.reporting.questions import Row
+from services.reporting.repository import WHEN, Positions
 from services.reporting.standing import standing
 from shared.contracts.directory import Figures
 from shared.contracts.event import Event, EventData
@@ -133,9 +134,9 @@ class Stored:
     async def live(self, _: Any = None) -> str:
         return "a"
 
-    async def positions(self) -> tuple[str, str]:
+    async def positions(self) -> Positions:
         people = [fact for key, fact in self.facts_kept.items() if key.kind == "person"]
-        return str(len(self.facts_kept)), repr(people)
+        return Positions("a", str(len(self.facts_kept)), repr(people))
 
     async def facts(self, _: str, keys: Iterable[Key], __: Any = None) -> dict[Key, Fact]:
         return {key: self.facts_kept[key] for key in keys if key in self.facts_kept}
@@ -156,30 +157,26 @@ class Stored:
     async def of_kind(self, _: str, kind: str) -> dict[Key, Fact]:
         return {key: fact for key, fact in self.facts_kept.items() if key.kind == kind}
 
-    async def rows(
-        self,
-        _: str,
-        figure: Figure,
-        cube: int,
-        by: Sequence[str],
-        where: Mapping[str, Iterable[str]],
-        days: tuple[date | None, date | None] = (None, None),
-    ) -> list[Row]:
-        names = (*figure.always, *figure.cubes[cube])
+    async def rows(self, _: str, wanted: Sequence[Sums]) -> list[list[Row]]:
+        return [self._rows(one) for one in wanted]
+
+    def _rows(self, wanted: Sums) -> list[Row]:
+        figure = wanted.figure
+        names = (*figure.always, *figure.cubes[wanted.cube])
         found: list[Row] = []
-        since, until = (day.isoformat() if day else "" for day in days)
+        since, until = (day.isoformat() if day else "" for day in wanted.days)
         for (name, number, day, values), measures in self.counters.items():
-            if (name, number) != (figure.name, cube):
+            if (name, number) != (figure.name, wanted.cube):
                 continue
             month, jalali = months(day)
             has = dict(zip(names, values, strict=True))
             has |= {"day": day, "month": month, "jalali_month": jalali}
             if since <= day <= (until or "9999-99") and all(
-                has[of] in {*wanted} for of, wanted in where.items()
+                has[of] in {*values} for of, values in wanted.where.items()
             ):
                 sums = dict(zip((m.name for m in figure.measures), measures, strict=True))
-                found.append(Row({of: has[of] for of in by}, sums))
-        return summed(found, by)
+                found.append(Row({of: has[of] for of in wanted.by}, sums))
+        return found
 
     async def between(
         self, _: str, kind: str, since: date, until: date, accounts: Collection[str] | None

@@ -108,14 +108,14 @@ async def seen(
 ) -> tuple[Seen, Reader]:
     world = WORLD if language == "en" else TEHRAN
     _, _, answers = await office(world)
-    people = await answers.people()
-    viewer = viewer_of(whose, people)
+    look = await answers.look()
+    viewer = viewer_of(whose, look.people)
     assert viewer
     habits = Habits(calendar=world.calendar, jalali=language == "fa")
     span = due(rhythm, habits, world.zone, now)
     found = await Digests(answers).of(viewer, rhythm, habits, span, now.date())
     writer = PAGES.writer(language, world.zone.key)
-    return found, Reader(writer=writer, now=now, people=people)
+    return found, Reader(writer=writer, now=now, people=look.people)
 
 
 def mailed(letter: Letter, language: Language, form: Literal["mail.txt", "mail.html"]) -> str:
@@ -201,17 +201,17 @@ async def test_a_digest_and_a_page_both_count_what_was_somebodys_at_the_time() -
     stored = await applied([[*told(), moved]])
     reading = Reading(stored, WORLD, lambda: NOW)  # type: ignore[arg-type]
     answers = Answers(reading, stored)  # type: ignore[arg-type]
-    people = await answers.people()
-    mia = viewer_of("mia", people)
+    look = await answers.look()
+    mia = viewer_of("mia", look.people)
     assert mia
     habits = Habits(calendar=WORLD.calendar)
     span = due("weekly", habits, WORLD.zone, NOW)
     week = await Digests(answers).of(mia, "weekly", habits, span, NOW.date())
     ninth = [row for row in week.deals if row.by["day"] >= span.since.isoformat()]
     assert total(ninth, "amount") == 9000 + 900
-    shown = Reader(writer=PAGES.writer("en", "UTC"), now=NOW, people=people)
+    shown = Reader(writer=PAGES.writer("en", "UTC"), now=NOW, people=look.people)
     wanted = Filters(since=span.since, until=span.until, currency="EUR")
-    page = await Boards(answers).overview(mia, shown, wanted)
+    page = await Boards(answers, look).overview(mia, shown, wanted)
     assert page.tiles[0].value == "9,900\u00a0EUR"
 
 

@@ -11,7 +11,7 @@ from services.reporting.figures.catalogue import FIGURES
 from services.reporting.figures.description import inserted
 from services.reporting.questions import Question, Unanswerable, dimensions
 from services.reporting.rates import Rates
-from services.reporting.reading import Reading
+from services.reporting.reading import Enquiry, Reading
 from shared.contracts.event import Event
 from tests.support.builders import deal, event
 from tests.support.telling import WORLD, applied, say
@@ -31,7 +31,9 @@ async def rows(
     history: list[Event], name: str, *by: str, rolled: bool = False, **asked: Any
 ) -> dict[Any, Any]:
     """Measures that are not 0 by the dimensions asked for; alone where there is one."""
-    found = await (await reading(*history)).figure(name, Question(by=by, **asked), rolled=rolled)
+    enquiry = Enquiry(name, Question(by=by, **asked), rolled)
+    (found,) = await (await reading(*history)).figures([enquiry])
+    assert isinstance(found, list), found
     result = {}
     for row in found:
         key = tuple(row.by[name] for name in by)

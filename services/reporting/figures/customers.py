@@ -125,7 +125,7 @@ CUSTOMERS = (
         day="the day it was said",
         of="satisfaction",
         measures=(COUNT, Measure("score", Unit.POINTS, "sum of the scores")),
-        cubes=(("manager",), ("manager_now",), ("tier",), ("industry",)),
+        cubes=((), ("manager",), ("manager_now",), ("tier",), ("industry",)),
         counting=_satisfaction,
     ),
     Figure(

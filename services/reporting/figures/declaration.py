@@ -114,16 +114,15 @@ class Figure:
     """To be raised when `counting` counts otherwise: what is stored must be rebuilt then."""
     valued: tuple["Valued", ...] = field(init=False)
     """For each cube: of dimensions, the values its counters have."""
+    dimensions: tuple[str, ...] = field(init=False)
+    """All of them, each once."""
 
     def __post_init__(self) -> None:
         cubes = [(*self.always, *cube) for cube in self.cubes]
         valued = tuple(_valued(names, self.several) for names in cubes)
         object.__setattr__(self, "valued", valued)
-
-    @property
-    def dimensions(self) -> tuple[str, ...]:
-        """All of them, each once."""
-        return tuple(dict.fromkeys([*self.always, *(d for cube in self.cubes for d in cube)]))
+        dimensions = tuple(dict.fromkeys(name for cube in cubes for name in cube))
+        object.__setattr__(self, "dimensions", dimensions)
 
 
 Valued = Callable[[Dimensions], list[tuple[str, ...]]]

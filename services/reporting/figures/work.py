@@ -203,7 +203,7 @@ WORK = (
             Measure("late_seconds", Unit.SECONDS, "working time by which those met late were late"),
         ),
         always=("outcome",),
-        cubes=(("manager",), ("step",)),
+        cubes=((), ("manager",), ("step",)),
         counting=_promises,
     ),
     Figure(

@@ -1,9 +1,9 @@
 """Asks for what each page shows. What would tell of others is left out, not refused."""
 
-import asyncio
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 
 from services.reporting import rights
 from services.reporting.answers import Answers, Asking
@@ -19,29 +19,30 @@ from services.reporting.pages.parts import (
     grouped,
     total,
 )
-from services.reporting.periods import Days
-from services.reporting.questions import People, Question, Row, Unanswerable
+from services.reporting.questions import Question, Row, Unanswerable
 from services.reporting.questions import team as led
-from services.reporting.rights import Hidden, Viewer
+from services.reporting.reading import Enquiry, Look
+from services.reporting.rights import Viewer
 from services.reporting.standing import NONE
 
 SOON = timedelta(days=7)
 _WON = {"outcome": ["won"]}
+_OPEN = {"outcome": ["open"]}
 
 
 class Boards:
-    """The pages, for a viewer."""
+    """The pages, of what a look found."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, look: Look) -> None:
         self._answers = answers
+        self._look = look
 
     async def overview(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """How things stand; to who only sells, how selling does."""
         if rights.only_sells(reader.people.get(filters.manager or viewer.person_id or "")):
             return await self._selling(viewer, reader, filters)
-        ask = _Asking(self._answers, viewer, reader, filters)
-        open_ = {"state": ["open"]}
-        found = await _together(
+        ask = _Asking(self._answers, viewer, self._look, reader, filters)
+        found = await ask.together(
             deals=ask.figure("deals", "outcome", "currency", reader.month, money=True),
             accounts=ask.now("portfolio", "tier"),
             waiting=ask.now("waiting", "waits_for"),
@@ -49,7 +50,7 @@ class Boards:
             soon=ask.soon("outcome"),
             disputes=ask.now("open_disputes", "severity", of="manager_now"),
             satisfaction=ask.figure("satisfaction", reader.month),
-            pipeline=ask.now("opportunities", "currency", where=open_, money=True),
+            pipeline=ask.now("opportunities", "currency", where={"state": ["open"]}, money=True),
             industries=ask.figure("deals", "industry", "currency", where=_WON, money=True),
         )
         return overview.overview(
@@ -59,9 +60,9 @@ class Boards:
         )
 
     async def _selling(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
-        ask = _Asking(self._answers, viewer, reader, filters)
+        ask = _Asking(self._answers, viewer, self._look, reader, filters)
         sold = ("outcome", "currency", reader.month)
-        found = await _together(
+        found = await ask.together(
             deals=ask.figure("deals", *sold, of="salesperson", money=True),
             handovers=ask.figure("handovers", reader.month, of="salesperson"),
         )
@@ -73,12 +74,14 @@ class Boards:
 
     async def team(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """Account managers beside each other."""
-        ask = _Asking(self._answers, viewer, reader, filters)
-        deals = await ask.figure("deals", "manager", "currency", where=_WON, money=True)
+        ask = _Asking(self._answers, viewer, self._look, reader, filters)
+        (deals,) = await ask.rows(
+            ask.figure("deals", "manager", "currency", where=_WON, money=True)
+        )
         currency = filters.currency or main_currency(deals)
         among = _crowded(team.most(deals, currency, reader))
         ask = ask.about(among)
-        found = await _together(
+        found = await ask.together(
             accounts=ask.now("portfolio", "manager"),
             handovers=ask.figure("handovers", "manager"),
             promises=ask.figure("promises", "manager", "outcome"),
@@ -92,10 +95,10 @@ class Boards:
 
     async def deadlines(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """How deadlines are kept."""
-        ask = _Asking(self._answers, viewer, reader, filters)
-        overdue = await ask.overdue("manager")
+        ask = _Asking(self._answers, viewer, self._look, reader, filters)
+        (overdue,) = await ask.rows(ask.overdue("manager"))
         among = _crowded(foremost(overdue, "manager", reader))
-        found = await _together(
+        found = await ask.together(
             months=ask.figure("promises", "outcome", reader.month),
             managers=ask.about(among).figure("promises", "manager", "outcome"),
             soon=ask.soon("manager"),
@@ -106,8 +109,8 @@ class Boards:
 
     async def disputes(self, viewer: Viewer, reader: Reader, filters: Filters) -> Board:
         """What is open, what comes, what is settled."""
-        ask = _Asking(self._answers, viewer, reader, filters)
-        found = await _together(
+        ask = _Asking(self._answers, viewer, self._look, reader, filters)
+        found = await ask.together(
             months=ask.figure("disputes", reader.month),
             open=ask.now("open_disputes", "manager_now", "severity", of="manager_now"),
         )
@@ -118,30 +121,32 @@ class Boards:
         whose = led(filters.manager, reader.people) if filters.manager else None
         found = [
             one
-            for one in await self._answers.attainment(viewer)
+            for one in await self._answers.attainment(viewer, self._look)
             if (whose is None or one.target.of in whose)
             and _touches(one.target.period.since, one.target.period.until, filters)
         ]
         budgets = [
             one
-            for one in await self._answers.budgets(viewer)
+            for one in await self._answers.budgets(viewer, self._look)
             if _touches(one.budget.period.since, one.budget.period.until, filters)
         ]
         if whose is not None:
-            own = await self._answers.own_accounts(replace(viewer, whose=frozenset(whose)))
+            team_ = replace(viewer, whose=frozenset(whose))
+            own = await self._answers.own_accounts(team_, self._look)
             budgets = [one for one in budgets if one.budget.of in own]
         shown = {one.budget.of for one in budgets[: targets.MOST]}
-        names = await self._answers.account_names(shown)
+        names = await self._answers.account_names(shown, self._look)
         return targets.targets(
             targets.Seen(targets=found, budgets=budgets, accounts=names), reader, filters
         )
 
     async def account(self, account_id: str, viewer: Viewer, reader: Reader) -> AccountBoard | None:
         """One account; None if there is none that the viewer sees."""
-        customer = await self._answers.customer(account_id, viewer)
+        customer = await self._answers.customer(account_id, viewer, self._look)
         if customer is None:
             return None
-        return account.account(customer, await self._answers.proposed(customer), reader)
+        proposed = await self._answers.proposed(customer, self._look)
+        return account.account(customer, proposed, reader)
 
     async def accounts(
         self,
@@ -154,7 +159,7 @@ class Boards:
         """The list, and after which name and id it goes on."""
         whose = led(filters.manager, reader.people) if filters.manager else None
         found = await self._answers.accounts(
-            viewer, whose=whose, search=search, after=after, limit=account.PAGE + 1
+            viewer, self._look, whose=whose, search=search, after=after, limit=account.PAGE + 1
         )
         shown = found[: account.PAGE]
         more = len(found) > account.PAGE
@@ -162,14 +167,14 @@ class Boards:
         goes_on = (str(last.get("name") or NONE).casefold(), last.key.id) if last else None
         return account.accounts(shown, reader, filters), goes_on
 
-    async def currencies(self, viewer: Viewer, people: People) -> list[str]:
+    async def currencies(self, viewer: Viewer) -> list[str]:
         """In which something was won, the most used first; one, if there is a table of rates."""
         if self._answers.currency:
             return []
         person = viewer.person_id or ""
-        sells = rights.only_sells(people.get(person))
+        sells = rights.only_sells(self._look.people.get(person))
         question = Question(by=("currency",), where={"salesperson": [person]} if sells else {})
-        rows = await self._answers.figure("deals", question, viewer)
+        rows = await self._answers.figure(Enquiry("deals", question), viewer, self._look)
         return [row.by["currency"] for row in _by_number(rows) if row.by["currency"] != NONE]
 
 
@@ -180,83 +185,80 @@ class _Asking:
         self,
         answers: Answers,
         viewer: Viewer,
+        look: Look,
         reader: Reader,
         filters: Filters,
+        *,
         about: Collection[str] | None = None,
     ) -> None:
         """`about`: questions about these people only."""
-        self._answers = answers
-        self._viewer = viewer
         self._reader = reader
         self._filters = filters
+        self._converts = answers.currency is not None
         if about is None and filters.manager:
             about = led(filters.manager, reader.people)
-        self._ask = Asking(answers, viewer, about)
+        self._ask = Asking(answers, viewer, look, about)
+        self._about = partial(_Asking, answers, viewer, look, reader, filters)
 
     def about(self, people: Collection[str] | None) -> "_Asking":
         """Questions about these of the people only; None: as before."""
-        if people is None:
-            return self
-        return _Asking(self._answers, self._viewer, self._reader, self._filters, people)
+        return self if people is None else self._about(about=people)
 
-    async def figure(
+    def figure(
         self,
         name: str,
         *by: str,
         of: str = "manager",
         where: Mapping[str, Sequence[str]] | None = None,
         money: bool = False,
-    ) -> list[Row]:
-        """Rows of the filtered time and people; none where they would tell of others."""
-        filters = self._filters
-        return await self._rows(name, by, of, where, (filters.since, filters.until), money=money)
+    ) -> Enquiry:
+        """Of the filtered time and people."""
+        days = (self._filters.since, self._filters.until)
+        return self._ask.enquiry(name, by, days, of, where, converted=money and self._converts)
 
-    async def now(
+    def now(
         self,
         name: str,
         *by: str,
         of: str = "manager",
         where: Mapping[str, Sequence[str]] | None = None,
         money: bool = False,
-    ) -> list[Row]:
+    ) -> Enquiry:
         """Likewise, of all time: how it stands today."""
-        return await self._rows(name, by, of, where, (None, None), money=money)
+        return self._ask.enquiry(name, by, of=of, where=where, converted=money and self._converts)
 
-    async def overdue(self, *by: str) -> list[Row]:
+    def overdue(self, *by: str) -> Enquiry:
         """Deadlines that are open, and were due before today."""
         days = (None, self._reader.today - timedelta(days=1))
-        return await self._rows("promises", by, "manager", {"outcome": ["open"]}, days)
+        return self._ask.enquiry("promises", by, days, where=_OPEN)
 
-    async def soon(self, *by: str) -> list[Row]:
+    def soon(self, *by: str) -> Enquiry:
         """Deadlines that are open, and due today or in the days after."""
         days = (self._reader.today, self._reader.today + SOON)
-        return await self._rows("promises", by, "manager", {"outcome": ["open"]}, days)
+        return self._ask.enquiry("promises", by, days, where=_OPEN)
 
-    async def _rows(
-        self,
-        name: str,
-        by: Sequence[str],
-        of: str,
-        where: Mapping[str, Sequence[str]] | None,
-        days: Days,
-        *,
-        money: bool = False,
-    ) -> list[Row]:
-        converted = money and self._answers.currency is not None
-        try:
-            return await self._ask.rows(name, by, days, of, where, converted=converted)
-        except Hidden:
-            return []
-        except Unanswerable:
-            if not converted:
-                return []
+    async def together(self, **asked: Enquiry) -> dict[str, list[Row]]:
+        """Rows by what they are for; none where they would tell of others, or cannot be."""
+        return dict(zip(asked, await self.rows(*asked.values()), strict=True))
+
+    async def rows(self, *asked: Enquiry) -> list[list[Row]]:
+        """Likewise, in the order of the questions: they are one to MongoDB."""
+        found = await self._ask.found(asked)
+        plain = [
             # a rate is missing: each currency by itself says more than nothing
-            return await self._rows(name, by, of, where, days)
-
-
-async def _together(**asked: Awaitable[list[Row]]) -> dict[str, list[Row]]:
-    """All at once: a page waits for the slowest question, not for their sum."""
-    return dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
+            replace(one, question=replace(one.question, converted=False))
+            for one, rows in zip(asked, found, strict=True)
+            if isinstance(rows, Unanswerable) and one.question.converted
+        ]
+        again = iter(await self.rows(*plain)) if plain else iter(())
+        return [
+            rows
+            if isinstance(rows, list)
+            else next(again)
+            if isinstance(rows, Unanswerable) and one.question.converted
+            else []
+            for one, rows in zip(asked, found, strict=True)
+        ]
 
 
 def _crowded(first: list[str]) -> list[str] | None:

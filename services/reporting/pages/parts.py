@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from services.reporting.periods import months, period
 from services.reporting.questions import People, Row
 from services.reporting.standing import NONE
 from shared import persian
+from shared.pages.catalog import Language
 from shared.pages.writing import Writer, isolated
 
 if TYPE_CHECKING:
@@ -112,10 +114,7 @@ class Reader:
 
     def month_name(self, month: str) -> str:
         """Such as Nov 2026."""
-        year, number = (int(part) for part in month.split("-"))
-        if self.writer.language == "fa":
-            return persian.month(year, number)
-        return str(format_date(date(year, number, 1), "MMM y", locale="en"))
+        return _month_name(month, self.writer.language)
 
     def period_name(self, text: str) -> Markup:
         """Of a month, quarter, half or year of either calendar."""
@@ -134,6 +133,14 @@ class Reader:
         if (int(year) < 1700) == (self.writer.language == "fa"):
             return escape(self.month_name(text))
         return escape(digits(text))
+
+
+@lru_cache(maxsize=1024)  # Babel looks its patterns up for each date; an axis has two dozen
+def _month_name(month: str, language: Language) -> str:
+    year, number = (int(part) for part in month.split("-"))
+    if language == "fa":
+        return persian.month(year, number)
+    return str(format_date(date(year, number, 1), "MMM y", locale="en"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The dashboard over HTTP. What somebody may not see is not there."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Awaitable, Callable
@@ -26,7 +27,7 @@ _YEAR = 365 * 24 * 3600  # seconds
 ALL = "all"
 """The period that has no end and no beginning."""
 
-MakesBoard = Callable[[Viewer, Reader, Filters], Awaitable[Board]]
+MakesBoard = Callable[[Boards, Viewer, Reader, Filters], Awaitable[Board]]
 
 
 class Wanted(BaseModel):
@@ -51,7 +52,6 @@ class House:
     desk: Desk
     doors: Doors
     answers: Answers
-    boards: Boards
     live: Live
 
 
@@ -104,13 +104,12 @@ def _open(router: APIRouter, house: House) -> None:
 
 
 def _boards(router: APIRouter, house: House) -> None:
-    boards = house.boards
     makers: dict[str, tuple[str, MakesBoard]] = {
-        "overview": ("/pages", boards.overview),
-        "team": ("/pages/team", boards.team),
-        "deadlines": ("/pages/deadlines", boards.deadlines),
-        "disputes": ("/pages/disputes", boards.disputes),
-        "targets": ("/pages/targets", boards.targets),
+        "overview": ("/pages", Boards.overview),
+        "team": ("/pages/team", Boards.team),
+        "deadlines": ("/pages/deadlines", Boards.deadlines),
+        "disputes": ("/pages/disputes", Boards.disputes),
+        "targets": ("/pages/targets", Boards.targets),
     }
     for name, (path, make) in makers.items():
         router.get(path)(_board(house, name, make))
@@ -123,6 +122,10 @@ def _board(house: House, name: str, make: MakesBoard) -> Callable[..., Awaitable
         viewer: Annotated[Viewer, Depends(house.doors.viewer)],
     ) -> Response:
         reader, filters = _asked(house, request, viewer, wanted)
+        boards = Boards(house.answers, request.state.look)
+        board_, currencies = await asyncio.gather(
+            make(boards, viewer, reader, filters), boards.currencies(viewer)
+        )
         return house.desk.response(
             request,
             viewer,
@@ -130,9 +133,9 @@ def _board(house: House, name: str, make: MakesBoard) -> Callable[..., Awaitable
             reader,
             here=name,
             filters=filters,
-            currencies=await house.boards.currencies(viewer, reader.people),
+            currencies=currencies,
             position=request.state.look.position,
-            board=await make(viewer, reader, filters),
+            board=board_,
         )
 
     return board
@@ -147,7 +150,7 @@ def _accounts(router: APIRouter, house: House) -> None:
     ) -> Response:
         reader, filters = _asked(house, request, viewer, wanted)
         after = _place(wanted.after)
-        table, goes_on = await house.boards.accounts(
+        table, goes_on = await Boards(house.answers, request.state.look).accounts(
             viewer, reader, filters, wanted.search.strip(), after
         )
         return house.desk.response(
@@ -170,7 +173,8 @@ def _accounts(router: APIRouter, house: House) -> None:
         viewer: Annotated[Viewer, Depends(house.doors.viewer)],
     ) -> Response:
         reader = house.desk.reader(request, viewer, request.state.look.people)
-        found = await house.boards.account(id, viewer, reader)
+        boards = Boards(house.answers, request.state.look)
+        found = await boards.account(id, viewer, reader)
         if found is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND)
         return house.desk.response(
