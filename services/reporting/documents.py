@@ -1,7 +1,8 @@
 """Facts and changes of counters as documents."""
 
 from dataclasses import dataclass, field
-from decimal import Context, localcontext
+from decimal import Context, Decimal, localcontext
+from typing import Any
 
 from services.reporting.domain import Shares
 from services.reporting.facts import Fact, Key, Stamp
@@ -110,6 +111,19 @@ def changes_of(changes: Shares) -> list[Change]:
                     change.month[measure.name] += value
                     of_day[measure.name] = value
     return list(found.values())
+
+
+def amount(value: Any) -> Amount:
+    """As it was before MongoDB kept it; `to_decimal` takes four times as long."""
+    if isinstance(value, int):
+        return int(value)
+    bits = int.from_bytes(value.bid, "little")
+    exponent, digits = bits >> 113 & 0x3FFF, bits & (1 << 113) - 1
+    if exponent >> 12 == 3 or digits >= 10**34:  # no number, or nothing
+        found: Decimal = value.to_decimal()
+        return found
+    size = Decimal(digits).scaleb(exponent - _BIAS, _PRECISE)
+    return size.copy_negate() if bits >> 127 else size
 
 
 def _stored(value: Amount) -> int | Decimal128:

@@ -158,7 +158,12 @@ def summed(rows: Iterable[Row], by: Sequence[str]) -> list[Row]:
     sums: dict[tuple[str, ...], dict[str, Amount]] = {}
     with localcontext(prec=60):
         for row in rows:
-            total = sums.setdefault(tuple(row.by[name] for name in by), {})
+            by_ = row.by
+            values = tuple([by_[name] for name in by])
+            total = sums.get(values)
+            if total is None:  # most rows of an answer are the only ones of theirs
+                sums[values] = dict(row.measures)
+                continue
             for name, value in row.measures.items():
                 total[name] = total.get(name, 0) + value
     return [

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from services.reporting.documents import changes_of, from_fact, held, id_of, to_fact
+from services.reporting.documents import amount, changes_of, from_fact, held, id_of, to_fact
 from services.reporting.domain import Fold, Shares
 from services.reporting.facts import Fact, Key, digest, micros
 from services.reporting.figures.catalogue import FIGURES, OF_STANDING
@@ -20,7 +20,6 @@ from services.reporting.told import SEPARATOR
 from shared.contracts.topics import Topic
 from shared.mongo import (
     Database,
-    Decimal128,
     Document,
     IndexModel,
     InsertOne,
@@ -63,7 +62,8 @@ OF_SLOT: Mapping[str, Sequence[IndexModel]] = {
         ),
     ],
     "counters": [
-        IndexModel([("figure", 1), ("cube", 1), ("month", 1)]),
+        # What has no outcome is found as well: MongoDB skips from one to the next.
+        IndexModel([("figure", 1), ("cube", 1), ("outcome", 1), ("month", 1)]),
         *(  # whoever sees a team's figures asks for few of many managers
             IndexModel(
                 [("figure", 1), ("cube", 1), (manager, 1), ("month", 1)],
@@ -253,10 +253,10 @@ class Repository:
             names = [m.name for m in FIGURES[figure].measures] if figure in FIGURES else []
             of_month = {month: {name: row.get(name, 0) for name in names}}
             known = {
-                f"{at} {name}": _plain(value)
+                f"{at} {name}": plain
                 for at, measures in (of_month | _days(row)).items()
                 for name, value in measures.items()
-                if _plain(value)
+                if (plain := amount(value))
             }
             if known:
                 yield Stored(row["_id"], figure, known)
@@ -371,6 +371,11 @@ def _row(row: Document, figure: Figure) -> Row:
     return Row(row["_id"], {m.name: _amount(row[m.name], m.unit) for m in figure.measures})
 
 
+def _amount(value: Any, unit: Unit) -> Amount:
+    found = amount(value)
+    return Decimal(found) if unit is Unit.MONEY else found
+
+
 def _days(row: Document) -> dict[str, Document]:
     return {f"{row['month']}-{day}": measures for day, measures in row["days"].items()}
 
@@ -378,12 +383,3 @@ def _days(row: Document) -> dict[str, Document]:
 def _labelled(row: Row, by: Sequence[str]) -> Row:
     _, jalali_month = months(row.by["day"])
     return Row({n: jalali_month if n == "jalali_month" else row.by[n] for n in by}, row.measures)
-
-
-def _plain(value: Any) -> Amount:
-    return value.to_decimal() if isinstance(value, Decimal128) else int(value)
-
-
-def _amount(value: Any, unit: Unit) -> Amount:
-    found = _plain(value)
-    return Decimal(found) if unit is Unit.MONEY else found

@@ -16,7 +16,7 @@ import pytest
 from services.reporting.answers import Answers
 from services.reporting.notices import Notices
 from services.reporting.plans import Attainment
-from services.reporting.reading import Reading
+from services.reporting.reading import Look, Reading
 from services.reporting.repository import Repository
 from services.reporting.rights import Viewer
 from services.reporting.telling import Telling
@@ -291,10 +291,12 @@ async def test_nobody_is_told_while_events_wait_to_be_counted(office: Reports) -
 class Buggy(Answers):
     """Of one person it knows no answer."""
 
-    async def attainment(self, viewer: Viewer, on: date | None = None) -> list[Attainment]:
+    async def attainment(
+        self, viewer: Viewer, look: Look, on: date | None = None
+    ) -> list[Attainment]:
         if viewer.person_id == "reza":
             raise ZeroDivisionError
-        return await super().attainment(viewer, on)
+        return await super().attainment(viewer, look, on)
 
 
 async def test_a_bug_in_one_digest_keeps_no_other_back(office: Reports) -> None:

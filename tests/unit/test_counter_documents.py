@@ -7,7 +7,7 @@ from bson import Decimal128
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.reporting.documents import Change, changes_of
+from services.reporting.documents import Change, amount, changes_of
 from services.reporting.domain import DIGITS, Shares
 
 values = st.builds(
@@ -29,6 +29,12 @@ def test_money_is_kept_as_the_driver_itself_keeps_it(value: Decimal) -> None:
     for kept in (inserted["amount"], inserted["days"]["07"]["amount"], *updated["$inc"].values()):
         assert kept == Decimal128(value)
         assert str(kept.to_decimal()) == str(value)  # as many zeros behind the point
+
+
+@given(st.binary(min_size=16, max_size=16) | values.map(lambda value: Decimal128(value).bid))
+def test_money_is_read_as_the_driver_itself_reads_it(bits: bytes) -> None:
+    kept = Decimal128.from_bid(bits)
+    assert repr(amount(kept)) == repr(kept.to_decimal())
 
 
 @given(
