@@ -55,7 +55,7 @@ class Answers:
     async def figures(
         self, enquiries: Sequence[Enquiry], viewer: Viewer, look: Look
     ) -> list[list[Row] | Hidden | Unanswerable]:
-        """Rows of several figures that the viewer sees, in one question to MongoDB.
+        """Rows of several figures that the viewer sees, asked together.
 
         `Hidden` when an answer would tell of others.
         """
@@ -236,7 +236,7 @@ class Asking:
         return Enquiry(name, question)
 
     async def rows(self, *enquiries: Enquiry) -> list[list[Row]]:
-        """Of each, in one question to MongoDB; raises what any of them has no answer for."""
+        """Of each, asked together; raises what any of them has no answer for."""
         found: list[list[Row]] = []
         for one in await self.found(enquiries):
             if isinstance(one, Exception):

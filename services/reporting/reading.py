@@ -121,7 +121,7 @@ class Reading:
     async def figures(
         self, enquiries: Sequence[Enquiry], look: Look | None = None
     ) -> list[list[Row] | Unanswerable]:
-        """Rows of several figures, in one question to MongoDB; of what has no answer, why."""
+        """Rows of several figures, asked together; of what has no answer, why."""
         look = look or await self.look()
         people = look.people
         ready = [_or_why(partial(self._prepared, one, people)) for one in enquiries]

@@ -311,16 +311,16 @@ class Repository:
 
     async def positions(self) -> Positions:
         """Of what is stored now."""
-        live, offsets = await asyncio.gather(
-            find(self._database["generations"], {"_id": "live"}),
-            find(self._database["offsets"], {}, projection={"next": 1}),
-        )
-        reached = sorted((row["_id"], row.get("next")) for row in offsets)
+        live = {"coll": "generations", "pipeline": [{"$match": {"_id": "live"}}]}
+        steps: list[Document] = [{"$project": {"next": 1}}, {"$unionWith": live}]
+        rows = {row["_id"]: row for row in await aggregate(self._database["offsets"], steps)}
+        pointer = rows.pop("live", None)
+        reached = sorted((name, row.get("next")) for name, row in rows.items())
         of_directory = [one for one in reached if one[0].startswith(f"{Topic.DIRECTORY}/")]
         return Positions(
-            str(live[0]["slot"]) if live else SLOTS[0],
-            digest(repr((live, reached))),
-            digest(repr((live, of_directory))),
+            pointer["slot"] if pointer else SLOTS[0],
+            digest(repr((pointer, reached))),
+            digest(repr((pointer, of_directory))),
         )
 
     async def managed(self, slot: str, managers: Collection[str] | None) -> set[str]:

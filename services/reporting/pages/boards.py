@@ -242,7 +242,7 @@ class _Asking:
         return dict(zip(asked, await self.rows(*asked.values()), strict=True))
 
     async def rows(self, *asked: Enquiry) -> list[list[Row]]:
-        """Likewise, in the order of the questions: they are one to MongoDB."""
+        """Likewise, in the order of the questions."""
         found = await self._ask.found(asked)
         plain = [
             # a rate is missing: each currency by itself says more than nothing
