@@ -15,7 +15,7 @@ from services.reporting.figures.declaration import Figure
 from services.reporting.issues import Span
 from services.reporting.movers import Counted, Shares
 from services.reporting.periods import Days
-from services.reporting.pipelines import Sums
+from services.reporting.pipelines import sums_for
 from services.reporting.plans import Attainment, Spent
 from services.reporting.questions import (
     JOINED,
@@ -24,8 +24,6 @@ from services.reporting.questions import (
     Question,
     Row,
     Unanswerable,
-    cube_for,
-    looked_up,
     stored,
 )
 from services.reporting.reading import Enquiry, Look, Reading
@@ -88,13 +86,7 @@ class Answers:
                     yield row
             return
         bounded = await self._bounded(figure, question, viewer, look)
-        wanted = Sums(
-            figure,
-            cube_for(figure, bounded),
-            bounded.by,
-            looked_up(bounded.where, look.people),
-            (None if figure.balance else bounded.since, bounded.until),
-        )
+        wanted = sums_for(figure, bounded, look.people)
         async for row in self._repository.stream(look.slot, wanted, after):
             yield row
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from services.reporting.figures.declaration import Figure
 from services.reporting.periods import Days, pieces
+from services.reporting.questions import People, Question, cube_for, looked_up, stored
 from shared.mongo import Document
 
 OF = "of"
@@ -26,6 +27,17 @@ class Sums:
     def by_day(self) -> bool:
         """Whether each day is looked at: Jalali months begin within months."""
         return not {"day", "jalali_month"}.isdisjoint(self.by)
+
+
+def sums_for(figure: Figure, question: Question, people: People, more: Iterable[str] = ()) -> Sums:
+    """What a question asks of counters. `more`: further dimensions that are needed."""
+    return Sums(
+        figure,
+        cube_for(figure, question),
+        stored((*question.by, *more)),
+        looked_up(question.where, people),
+        (None if figure.balance else question.since, question.until),
+    )
 
 
 def parts(wanted: Sums) -> list[list[Document]]:

@@ -12,7 +12,7 @@ from services.reporting.customer import Customer, customer
 from services.reporting.facts import Fact, Key
 from services.reporting.figures.catalogue import FIGURES
 from services.reporting.figures.declaration import Figure, World
-from services.reporting.pipelines import Sums
+from services.reporting.pipelines import Sums, sums_for
 from services.reporting.plans import Attainment, Plan, Spent, attained, plan
 from services.reporting.questions import (
     TIMES,
@@ -22,11 +22,8 @@ from services.reporting.questions import (
     Row,
     Unanswerable,
     balances,
-    cube_for,
     joined,
-    looked_up,
     rolled_up,
-    stored,
 )
 from services.reporting.rates import Rates
 from services.reporting.repository import Repository
@@ -141,15 +138,13 @@ class Reading:
             raise Unanswerable(
                 f"there is no figure {enquiry.figure!r}: there are {', '.join(FIGURES)}"
             )
-        by = (*question.by, *self._for_rates(figure, question))
-        sums = Sums(
-            figure,
-            cube_for(figure, question),
-            stored(by),
-            looked_up(question.where, people),
-            (None if figure.balance else question.since, question.until),
+        more = self._for_rates(figure, question)
+        return _Prepared(
+            enquiry,
+            (*question.by, *more),
+            _time_of(figure, question.by),
+            sums_for(figure, question, people, more),
         )
-        return _Prepared(enquiry, by, _time_of(figure, question.by), sums)
 
     def _answered(self, ready: _Prepared, rows: Sequence[Row], people: People) -> list[Row]:
         question = ready.enquiry.question
