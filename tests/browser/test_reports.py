@@ -48,6 +48,18 @@ def reporting(system: System) -> str:
     return next(one.door for one in system.processes if one.name == "reporting")
 
 
+_STANDS = """() => {
+    const place = document.querySelector("[data-chart=disputes]");
+    const drawn = echarts.getInstanceByDom(place).getOption();
+    const told = JSON.parse(document.querySelector("[data-of=disputes]").textContent).series;
+    return {
+        told: told.map((one) => one.name),
+        bars: drawn.series.map((one) => one.name),
+        legend: drawn.legend[0].data.map((one) => one.name ?? one),
+    };
+}"""
+
+
 async def reader(system: System, browser: Browser, person: str) -> Visitor:
     """Somebody who came from handoff's pages."""
     visitor = await sign_in(system, browser, person)
@@ -131,6 +143,20 @@ async def test_a_click_on_a_bar_leads_to_its_month(reported: System, browser: Br
     await visitor.context.close()
 
 
+@pytest.mark.parametrize("person", ["carla", "kaveh"])
+async def test_bars_and_legends_stand_as_they_are_read(
+    reported: System, browser: Browser, person: str
+) -> None:
+    visitor = await reader(reported, browser, person)
+    await visitor.go("/pages/disputes?period=all")
+    await drawn(visitor)
+    found = await visitor.page.evaluate(_STANDS)
+    assert len(found["told"]) == 2
+    stands = found["told"][:: -1 if person == "kaveh" else 1]
+    assert found["bars"] == found["legend"] == stands, "from left to right"
+    await visitor.context.close()
+
+
 async def test_everything_is_there_without_a_script(reported: System, browser: Browser) -> None:
     visitor = await reader(reported, browser, "carla")
     plain = await browser.new_context(
@@ -173,7 +199,7 @@ async def test_the_look_can_be_chosen(reported: System, browser: Browser) -> Non
 
 async def test_what_is_new_comes_by_itself(reported: System, browser: Browser) -> None:
     visitor = await reader(reported, browser, "carla")
-    await visitor.go("/pages/disputes")
+    await visitor.go("/pages/disputes?period=all")
     await drawn(visitor)
     value = visitor.page.locator(".tile .value").first
     before = int(await value.inner_text())

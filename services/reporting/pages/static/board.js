@@ -70,6 +70,9 @@
       axisLabel: { color: quiet, hideOverlap: true, formatter: (value) => short.format(value) },
     };
     const many = data.series.length > 1;
+    // ECharts sets legends, and bars beside each other, from left to right; reading begins at the right.
+    const shown = rightToLeft && data.kind === "bars" ? data.series.toReversed() : data.series;
+    const read = data.series.map((one) => one.name);
     return {
       animation: !atOnce,
       animationDuration: 300,
@@ -82,7 +85,7 @@
         right: across && !rightToLeft && !many ? 70 : 8,
       },
       legend: many
-        ? { top: 0, left: rightToLeft ? undefined : 0, right: rightToLeft ? 0 : undefined, itemWidth: 14, itemHeight: 10, textStyle: { color: text } }
+        ? { data: rightToLeft ? read.toReversed() : read, top: 0, left: rightToLeft ? undefined : 0, right: rightToLeft ? 0 : undefined, itemWidth: 14, itemHeight: 10, textStyle: { color: text } }
         : undefined,
       tooltip: {
         trigger: "axis",
@@ -93,11 +96,11 @@
         textStyle: { color: text },
         confine: true,
         formatter: (points) =>
-          [points[0].name, ...points.map((p) => `${p.seriesName}: ${data.series[p.seriesIndex].texts[p.dataIndex]}`)].join("\n"),
+          [points[0].name, ...data.series.map((one) => `${one.name}: ${one.texts[points[0].dataIndex]}`)].join("\n"),
       },
       xAxis: across ? numbers : names,
       yAxis: across ? names : numbers,
-      series: data.series.map((one, n) => series(data, one, n === data.series.length - 1)),
+      series: shown.map((one, n) => series(data, one, n === shown.length - 1)),
     };
   }
 
