@@ -26,7 +26,7 @@ from services.reporting.questions import (
     Unanswerable,
     stored,
 )
-from services.reporting.reading import Enquiry, Look, Reading
+from services.reporting.reading import Enquiry, Look, Reading, rows_of
 from services.reporting.repository import Repository
 from services.reporting.rights import Hidden, Viewer
 
@@ -67,9 +67,7 @@ class Answers:
     async def figure(self, enquiry: Enquiry, viewer: Viewer, look: Look) -> list[Row]:
         """Likewise of one; raises what it has no answer for."""
         (found,) = await self.figures([enquiry], viewer, look)
-        if isinstance(found, Exception):
-            raise found
-        return found
+        return rows_of(found)
 
     async def rows(
         self, enquiry: Enquiry, viewer: Viewer, look: Look, *, after: Sequence[str] | None = None
@@ -229,12 +227,7 @@ class Asking:
 
     async def rows(self, *enquiries: Enquiry) -> list[list[Row]]:
         """Of each, asked together; raises what any of them has no answer for."""
-        found: list[list[Row]] = []
-        for one in await self.found(enquiries):
-            if isinstance(one, Exception):
-                raise one
-            found.append(one)
-        return found
+        return [rows_of(one) for one in await self.found(enquiries)]
 
     async def found(self, enquiries: Sequence[Enquiry]) -> list[list[Row] | Hidden | Unanswerable]:
         """Likewise; of what has no answer, why."""

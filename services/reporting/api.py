@@ -182,8 +182,8 @@ def build_router(answers: Answers, knows: Knows, say: Say) -> APIRouter:
     async def file(
         request: Request, name: str, wanted: Wanted, viewer: Viewer, shape: Shape
     ) -> Response:
-        figure, question = _understood(name, wanted)
-        enquiry = Enquiry(name, question, wanted.rolled)
+        figure, enquiry = _understood(name, wanted)
+        question = enquiry.question
         tag = _tag(request, viewer, shape)
         if _is_known(request, tag):
             return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=_headers(tag))
@@ -240,13 +240,13 @@ def build_router(answers: Answers, knows: Knows, say: Say) -> APIRouter:
         shape = _shape(request)
         if shape != "json":
             return await file(request, name, wanted, viewer, shape)
-        _, question = _understood(name, wanted)
+        _, enquiry = _understood(name, wanted)
+        by = enquiry.question.by
         with _told():
-            after = asking.after(wanted.cursor, question.by)
+            after = asking.after(wanted.cursor, by)
         tag = _tag(request, viewer, shape)
         if _is_known(request, tag):
             return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=_headers(tag))
-        enquiry = Enquiry(name, question, wanted.rolled)
         rows = answers.rows(enquiry, viewer, request.state.look, after=after)
         with _told():
             async with aclosing(rows):
@@ -257,7 +257,7 @@ def build_router(answers: Answers, knows: Knows, say: Say) -> APIRouter:
         return Figures(
             figure=name,
             rows=[_shown(row) for row in found],
-            next=asking.cursor(question.by, found[-1].by) if more else None,
+            next=asking.cursor(by, found[-1].by) if more else None,
         )
 
     return router
@@ -281,7 +281,7 @@ def _fault(field: str, reason: str) -> HTTPException:
     return HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, [fault])
 
 
-def _understood(name: str, wanted: Wanted) -> tuple[Figure, Question]:
+def _understood(name: str, wanted: Wanted) -> tuple[Figure, Enquiry]:
     figure = FIGURES.get(name)
     if figure is None:
         raise HTTPException(
@@ -299,7 +299,7 @@ def _understood(name: str, wanted: Wanted) -> tuple[Figure, Question]:
         question = asking.understood(figure, asked)
         if wanted.rolled and "manager" not in question.by:
             raise Wrong("rolled", "goes up from manager to manager: ask `by=manager`")
-    return figure, question
+    return figure, Enquiry(name, question, wanted.rolled)
 
 
 async def _begun(rows: AsyncGenerator[Row]) -> AsyncIterator[Row]:

@@ -9,6 +9,8 @@ from services.reporting.periods import Days, pieces
 from services.reporting.questions import People, Question, cube_for, looked_up, stored
 from shared.mongo import Document
 
+_DAILY = frozenset({"day", "jalali_month"})
+"""By what no month can be summed: Jalali months begin within them."""
 OF = "of"
 """Field of an answer that says to which of several pipelines it is one."""
 
@@ -25,8 +27,8 @@ class Sums:
 
     @property
     def by_day(self) -> bool:
-        """Whether each day is looked at: Jalali months begin within months."""
-        return not {"day", "jalali_month"}.isdisjoint(self.by)
+        """Whether each day is looked at."""
+        return not _DAILY.isdisjoint(self.by)
 
 
 def sums_for(figure: Figure, question: Question, people: People, more: Iterable[str] = ()) -> Sums:
@@ -47,7 +49,7 @@ def parts(wanted: Sums) -> list[list[Document]]:
     """
     if not wanted.by_day:
         return [pipeline(wanted, wanted.by, days) for days in pieces(*wanted.days)]
-    fields = [name for name in wanted.by if name not in {"day", "jalali_month"}]
+    fields = [name for name in wanted.by if name not in _DAILY]
     return [pipeline(wanted, [*fields, "day"], wanted.days)]
 
 

@@ -113,7 +113,7 @@ class Reading:
     ) -> list[Row]:
         """A figure's rows, in the order of their dimensions; `Unanswerable` says what it lacks."""
         (found,) = await self.figures([Enquiry(name, question or Question())], look)
-        return _rows(found)
+        return rows_of(found)
 
     async def figures(
         self, enquiries: Sequence[Enquiry], look: Look | None = None
@@ -188,7 +188,7 @@ class Reading:
         ]
         sold: dict[tuple[str, str, str], Decimal] = {}
         for period, rows in zip(periods, await self.figures(enquiries, look), strict=True):
-            for row in _rows(rows):
+            for row in rows_of(rows):
                 place = (row.by["manager"], row.by["currency"], period.name)
                 sold[place] = Decimal(row.measures["amount"])
         return [
@@ -240,9 +240,8 @@ class Reading:
             for budget in _newest_first(budgets)
         ]
 
-    async def satisfied(self, accounts: Collection[str]) -> dict[str, Customer]:
+    async def satisfied(self, accounts: Collection[str], look: Look) -> dict[str, Customer]:
         """Of customers who ever said how satisfied they are: what they said, and whose they are."""
-        look = await self.look()
         said = await self._repository.of_accounts(look.slot, accounts, kinds=["satisfaction"])
         facts: dict[str, list[Fact]] = {}
         for fact in said.values():
@@ -326,8 +325,9 @@ def _or_why(answer: Callable[[], T]) -> T | Unanswerable:
         return error
 
 
-def _rows(found: list[Row] | Unanswerable) -> list[Row]:
-    if isinstance(found, Unanswerable):
+def rows_of(found: list[Row] | Exception) -> list[Row]:
+    """The rows; raises why there are none."""
+    if isinstance(found, Exception):
         raise found
     return found
 

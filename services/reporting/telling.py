@@ -202,9 +202,10 @@ class Telling:
         today = now.astimezone(self._reading.world.zone).date()
         for start in range(0, len(all_), AT_ONCE):
             some = all_[start : start + AT_ONCE]
-            budgets = await self._reading.budgets(some)
-            satisfied = await self._reading.satisfied(some)
-            standings = await self._reading.standings(some)
+            stored = await self._reading.look()
+            budgets = await self._reading.budgets(some, look=stored)
+            satisfied = await self._reading.satisfied(some, stored)
+            standings = await self._reading.standings(some, stored)
             found = [
                 alerts.budget(one, standings[one.budget.of].manager, self._limits, today)
                 for one in budgets

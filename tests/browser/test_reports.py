@@ -199,7 +199,7 @@ async def test_the_look_can_be_chosen(reported: System, browser: Browser) -> Non
 
 async def test_what_is_new_comes_by_itself(reported: System, browser: Browser) -> None:
     visitor = await reader(reported, browser, "carla")
-    await visitor.go("/pages/disputes?period=all")
+    await visitor.go("/pages/disputes")
     await drawn(visitor)
     value = visitor.page.locator(".tile .value").first
     before = int(await value.inner_text())

@@ -83,6 +83,7 @@ async def test_a_managers_overview_reads_the_managers_counters_only(house: Repor
     everything = await mongo.find(house.database["counters_a"], {"figure": "deals", "cube": cube})
     assert len(everything) == TEAM
     rows = await looked(house, "m-3", "/pages?period=all")
+    assert all("COLLSCAN" not in row["planSummary"] for row in rows)
     counters = [row for row in rows if row["ns"].endswith("counters_a")]
     assert len(counters) == 2, "the currencies to choose from, and all figures together"
     examined = sum(row["docsExamined"] for row in counters)

@@ -134,7 +134,7 @@ async def letters(language: Language) -> dict[str, Letter]:
         found[f"{rhythm}-{whose}"] = digest(one, reader, ADDRESS)
     _, reading, _ = await office()
     (spent,) = await reading.budgets()
-    (of_acme,) = (await reading.satisfied(["acme"])).values()
+    (of_acme,) = (await reading.satisfied(["acme"], await reading.look())).values()
     running = await reading.attainment(NOW.date())
     risky = next(one for one in running if one.target.of == "reza")
     drop = Drop(account="acme", said=of_acme.satisfaction)

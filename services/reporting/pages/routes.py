@@ -54,6 +54,10 @@ class House:
     answers: Answers
     live: Live
 
+    def boards(self, request: Request) -> Boards:
+        """The pages, of what was stored when the request came in."""
+        return Boards(self.answers, request.state.look)
+
 
 def build_router(house: House) -> APIRouter:
     """Everything under `/pages`, and the way in."""
@@ -122,7 +126,7 @@ def _board(house: House, name: str, make: MakesBoard) -> Callable[..., Awaitable
         viewer: Annotated[Viewer, Depends(house.doors.viewer)],
     ) -> Response:
         reader, filters = _asked(house, request, viewer, wanted)
-        boards = Boards(house.answers, request.state.look)
+        boards = house.boards(request)
         board_, currencies = await asyncio.gather(
             make(boards, viewer, reader, filters), boards.currencies(viewer)
         )
@@ -150,7 +154,7 @@ def _accounts(router: APIRouter, house: House) -> None:
     ) -> Response:
         reader, filters = _asked(house, request, viewer, wanted)
         after = _place(wanted.after)
-        table, goes_on = await Boards(house.answers, request.state.look).accounts(
+        table, goes_on = await house.boards(request).accounts(
             viewer, reader, filters, wanted.search.strip(), after
         )
         return house.desk.response(
@@ -173,8 +177,7 @@ def _accounts(router: APIRouter, house: House) -> None:
         viewer: Annotated[Viewer, Depends(house.doors.viewer)],
     ) -> Response:
         reader = house.desk.reader(request, viewer, request.state.look.people)
-        boards = Boards(house.answers, request.state.look)
-        found = await boards.account(id, viewer, reader)
+        found = await house.boards(request).account(id, viewer, reader)
         if found is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND)
         return house.desk.response(
